@@ -1,0 +1,169 @@
+"""Directions, curvatures and Kronecker factors of all layers of one network, resumable between micro-batches."""
+
+import time
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from experiments._runner import Run
+from layercurv.curvature import (
+    CrossEntropy,
+    Directions,
+    GGNCurvature,
+    KroneckerFactors,
+    LayerCurvature,
+    WeightLayer,
+    directional_curvature,
+    gradient_directions,
+    sweep,
+    weight_layers,
+)
+from layercurv.data import ImageData, measurement_batches
+from layercurv.errors import InputError, choose
+from layercurv.training import load_checkpoint, progress_bar, save_checkpoint
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+@dataclass(frozen=True)
+class MeasuredLayers:
+    """Everything measured on one network; dictionaries are keyed by layer name."""
+
+    layers: list[WeightLayer]
+    directions: dict[str, Directions]
+    curvatures: dict[str, LayerCurvature]
+    factors: KroneckerFactors
+    engine_check: dict[str, dict]
+    mean_loss: float  # on the measured samples
+    wall_s: float
+
+
+def draw_batches(run: Run, data: ImageData) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Draw the images curvature is measured on, in the configured precision.
+
+    Args:
+        run: The run.
+        data: The data set.
+
+    Returns:
+        Micro-batches of inputs and labels.
+    """
+    cfg = run.cfg.curvature
+    dtype = choose("curvature.dtype", cfg.dtype, DTYPES)
+    drawn = measurement_batches(data, cfg.n_samples, cfg.micro_batch, run.cfg.seed)
+    return [(inputs.to(dtype, memory_format=torch.channels_last), labels) for inputs, labels in drawn]
+
+
+def measure_layers(run: Run, model: nn.Module, batches: list[tuple[torch.Tensor, torch.Tensor]]) -> MeasuredLayers:
+    """Measure every weight layer of a network.
+
+    Args:
+        run: The run.
+        model: The trained network, in eval mode; it is cast to the configured precision.
+        batches: What `draw_batches` returned.
+
+    Returns:
+        The measurements.
+
+    Raises:
+        InputError: If the GGN engine and double backpropagation disagree on the check samples.
+    """
+    started = time.perf_counter()
+    cfg, loss = run.cfg.curvature, CrossEntropy()
+    model = model.to(batches[0][0].dtype)
+    layers = weight_layers(model)
+    directions = gradient_directions(model, loss, batches, layers, cfg.top_k)
+    factors = KroneckerFactors(layers)
+    curvatures = GGNCurvature(layers, directions)
+    wall_before = _sweep_resumably(run, model, batches, layers, [curvatures, factors])
+    found = curvatures.result()
+    if cfg.engine != "ggn":
+        found = directional_curvature(model, loss, batches, directions, cfg.engine)
+    check = check_engines(run, model, batches[0], directions)
+    mean_loss = _mean_loss(model, batches)
+    wall_s = wall_before + time.perf_counter() - started
+    return MeasuredLayers(layers, directions, found, factors, check, mean_loss, wall_s)
+
+
+def check_engines(run: Run, model: nn.Module, batch: tuple, directions: dict[str, Directions]) -> dict[str, dict]:
+    """Compare both engines on a few samples and directions of every layer.
+
+    Args:
+        run: The run.
+        model: The network.
+        batch: The micro-batch whose first samples are used.
+        directions: All directions.
+
+    Returns:
+        Layer name to `{"k", "ggn", "double_backward", "max_relative_difference"}`; k counts from 1.
+
+    Raises:
+        InputError: If the engine in use is `ggn` and a difference exceeds `curvature.check_tolerance`.
+    """
+    cfg = run.cfg.curvature
+    samples = [tuple(part[: cfg.check_samples] for part in batch)]
+    chosen = {name: _spread(found, cfg.check_directions) for name, found in directions.items()}
+    some = {name: _subset(directions[name], index) for name, index in chosen.items()}
+    ggn, exact = (directional_curvature(model, CrossEntropy(), samples, some, e) for e in ("ggn", "double_backward"))
+    result = {}
+    for name, index in chosen.items():
+        h, reference = ggn[name].curvatures, exact[name].curvatures
+        difference = float(((h - reference).abs() / reference.abs()).max())
+        if cfg.engine == "ggn" and not difference <= cfg.check_tolerance:
+            raise InputError(
+                f"layer {name}: the ggn engine is off by {difference:.2g} (relative) from double backpropagation; "
+                "the network is not piecewise linear in this weight, use curvature.engine=double_backward"
+            )
+        result[name] = {
+            "k": [i + 1 for i in index],
+            "ggn": h.tolist(),
+            "double_backward": reference.tolist(),
+            "max_relative_difference": difference,
+        }
+    return result
+
+
+def _sweep_resumably(run: Run, model, batches, layers, visitors) -> float:
+    # Returns the seconds that earlier, interrupted runs spent sweeping.
+    path, fingerprint = run.checkpoint("sums", "model", "data", "optimizer", "training", "device", "curvature")
+    state = load_checkpoint(path, fingerprint, run.device) or {"n_done": 0, "wall_s": 0.0}
+    for visitor, saved in zip(visitors, state.get("visitors", []), strict=False):
+        visitor.load_state_dict(saved)
+    started = saved_at = time.perf_counter()
+    with progress_bar() as bar:
+        task = bar.add_task("measuring", total=len(batches), completed=state["n_done"], note="micro-batches")
+
+        def after_batch(n_done: int) -> None:
+            nonlocal saved_at
+            bar.update(task, completed=n_done)
+            now = time.perf_counter()
+            if now - saved_at >= run.cfg.curvature.checkpoint_s:
+                done = {"n_done": n_done, "wall_s": state["wall_s"] + now - started}
+                save_checkpoint(path, done | {"visitors": [v.state_dict() for v in visitors]}, fingerprint)
+                saved_at = time.perf_counter()
+
+        sweep(model, CrossEntropy(), batches, layers, visitors, state["n_done"], after_batch)
+    return state["wall_s"]
+
+
+def _spread(directions: Directions, count: int) -> list[int]:
+    usable = (~directions.is_null).nonzero().squeeze(1)
+    positions = torch.linspace(0, len(usable) - 1, min(count, len(usable))).round().long()
+    return usable.cpu()[positions].tolist()
+
+
+def _subset(directions: Directions, index: list[int]) -> Directions:
+    return Directions(
+        directions.singular_values[index],
+        directions.left[:, index],
+        directions.right[:, index],
+        directions.is_null[index],
+    )
+
+
+@torch.no_grad()
+def _mean_loss(model: nn.Module, batches: list) -> float:
+    loss = CrossEntropy()
+    sum_loss = sum(float(loss.sum_loss(model(inputs), labels)) for inputs, labels in batches)
+    return sum_loss / sum(len(labels) for _, labels in batches)

@@ -1,0 +1,80 @@
+"""alpha_map: alpha, gamma, s and the five slopes of every weight layer of a trained network."""
+
+from experiments._curvature import MeasuredLayers, draw_batches, measure_layers
+from experiments._runner import Run, launch
+from experiments._training import load_data, trained_model
+from layercurv.curvature import WeightLayer
+from layercurv.fits import alignment_terms, decomposition_slopes, fit_spectral_exponents, usable_directions
+
+
+def measure(run: Run) -> dict:
+    """Train, take the leading singular directions of each layer's gradient, and measure curvature along them.
+
+    Args:
+        run: The run.
+
+    Returns:
+        The record's measurements and what it adds to the provenance.
+    """
+    data = load_data(run)
+    batches = draw_batches(run, data)
+    trained = trained_model(run, data)
+    measured = measure_layers(run, trained.model, batches)
+    return {
+        "n_samples": sum(len(labels) for _, labels in batches),
+        "mean_loss": measured.mean_loss,
+        "training": trained.summary,
+        "layers": [layer_entry(depth, layer, measured) for depth, layer in enumerate(measured.layers, start=1)],
+        "provenance": {
+            "data": data.provenance,
+            "training_commits": trained.commits,
+            "wall_s": {"training": trained.wall_s, "measurement": measured.wall_s},
+        },
+    }
+
+
+def layer_entry(depth: int, layer: WeightLayer, measured: MeasuredLayers) -> dict:
+    """Put one layer's raw lists and fits together.
+
+    Args:
+        depth: Position in the network, from 1.
+        layer: The layer.
+        measured: Everything measured.
+
+    Returns:
+        The layer's part of the record.
+    """
+    directions, found = measured.directions[layer.name], measured.curvatures[layer.name]
+    sigma, h, is_null = (
+        directions.singular_values.tolist(),
+        found.curvatures.tolist(),
+        directions.is_null.tolist(),
+    )
+    spectra = measured.factors.spectra(layer.name, directions)
+    factors = {kind: {key: value.tolist() for key, value in parts.items()} for kind, parts in spectra.items()}
+    n_positions = measured.factors.n_positions[layer.name]
+    keep = usable_directions(sigma, h, is_null)
+    slopes = {
+        kind: decomposition_slopes(sigma, alignment_terms(h, factors[kind], factors["A"], n_positions), keep)
+        for kind in ("empirical", "ggn")
+    }
+    errors = found.standard_errors
+    return {
+        "name": layer.name,
+        "depth": depth,
+        "kind": layer.kind,
+        "shape": list(layer.shape),
+        "n_positions": n_positions,
+        "singular_values": sigma,
+        "is_null": is_null,
+        "curvatures": h,
+        "curvature_standard_errors": None if errors is None else errors.tolist(),
+        "kronecker": factors,
+        "fits": fit_spectral_exponents(sigma, h, is_null),
+        "alpha_slopes": slopes,
+        "engine_check": measured.engine_check[layer.name],
+    }
+
+
+if __name__ == "__main__":
+    launch("alpha_map", measure)

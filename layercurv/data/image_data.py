@@ -1,0 +1,77 @@
+"""The container every image loader returns."""
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from layercurv.errors import InputError
+
+
+@dataclass(frozen=True)
+class ImageData:
+    """A labelled image data set held in memory."""
+
+    train_images: torch.Tensor  # [n_train, channels, height, width] uint8
+    train_labels: torch.Tensor  # [n_train] int64
+    test_images: torch.Tensor  # [n_test, channels, height, width] uint8
+    test_labels: torch.Tensor  # [n_test] int64
+    is_exact: torch.Tensor  # [n_train] bool; False for images from a lossy copy, kept out of measurements
+    mean: tuple[float, ...]  # per channel, of pixels scaled to [0, 1]
+    std: tuple[float, ...]  # per channel, of pixels scaled to [0, 1]
+    n_classes: int
+    provenance: dict  # source, checksums, counts: goes into the record
+
+    def to(self, device: torch.device) -> "ImageData":
+        """Move all pixels and labels to a device, so that batches are cut there.
+
+        Args:
+            device: Where to.
+
+        Returns:
+            The same data on `device`.
+        """
+        names = ("train_images", "train_labels", "test_images", "test_labels", "is_exact")
+        return replace(self, **{name: getattr(self, name).to(device) for name in names})
+
+    def limited(self, n_train: int | None, n_test: int | None) -> "ImageData":
+        """Keep the first images of each split.
+
+        Args:
+            n_train: How many training images to keep; None keeps all.
+            n_test: How many test images to keep; None keeps all.
+
+        Returns:
+            The smaller data set; its provenance says how many images it holds.
+
+        Raises:
+            InputError: If a limit is not positive or exceeds what there is.
+        """
+        for split, limit, images in (
+            ("train", n_train, self.train_images),
+            ("test", n_test, self.test_images),
+        ):
+            if limit is not None and not 0 < limit <= len(images):
+                raise InputError(f"data.{split}_limit: expected 1 to {len(images)} images, got {limit}")
+        limited = replace(
+            self,
+            train_images=self.train_images[:n_train],
+            train_labels=self.train_labels[:n_train],
+            is_exact=self.is_exact[:n_train],
+            test_images=self.test_images[:n_test],
+            test_labels=self.test_labels[:n_test],
+        )
+        counts = {"n_train": len(limited.train_images), "n_test": len(limited.test_images)}
+        return replace(limited, provenance=self.provenance | counts)
+
+    def normalize(self, images: torch.Tensor) -> torch.Tensor:
+        """Scale uint8 pixels to zero mean and unit variance per channel.
+
+        Args:
+            images: [n, channels, height, width] uint8.
+
+        Returns:
+            The same shape in float32.
+        """
+        mean = torch.tensor(self.mean, device=images.device).view(1, -1, 1, 1)
+        std = torch.tensor(self.std, device=images.device).view(1, -1, 1, 1)
+        return (images.float() / 255 - mean) / std

@@ -1,0 +1,73 @@
+"""alpha, gamma and s of one layer from its singular values and curvatures.
+
+Differs from the paper: numerically null directions and directions with h <= 0 are dropped from all three fits
+alike; P1 keeps null directions in gamma but not in alpha and s.
+"""
+
+import numpy as np
+
+from layercurv.errors import InputError
+from layercurv.fits.power_law import fit_power_law
+
+
+def usable_directions(singular_values, curvatures, is_null) -> np.ndarray:
+    """Mark the directions that enter the fits.
+
+    Args:
+        singular_values: sigma_k, shape [K].
+        curvatures: h_k, shape [K].
+        is_null: True where sigma_k is rounding noise, shape [K].
+
+    Returns:
+        Boolean mask, shape [K]: not null, sigma > 0 and h > 0.
+
+    Raises:
+        InputError: If the three lists differ in length.
+    """
+    sigma, h, null = np.asarray(singular_values), np.asarray(curvatures), np.asarray(is_null, dtype=bool)
+    if not sigma.shape == h.shape == null.shape:
+        raise InputError(f"expected three lists of one length, got {sigma.shape}, {h.shape}, {null.shape}")
+    return ~null & (sigma > 0) & (h > 0)
+
+
+def fit_spectral_exponents(singular_values, curvatures, is_null) -> dict:
+    """Fit the three exponents on the same directions.
+
+    alpha is the slope of log h on log sigma; gamma minus the slope of log sigma on log k; s minus the slope of
+    log h on log rank, h sorted in descending order (P1's convention), and `s_unsorted` the same without sorting.
+    k keeps its original index, so a dropped direction leaves a gap and does not shift those behind it.
+
+    Args:
+        singular_values: sigma_k, shape [K], descending.
+        curvatures: h_k, shape [K].
+        is_null: True where sigma_k is rounding noise, shape [K].
+
+    Returns:
+        For each of `alpha`, `gamma`, `s`, `s_unsorted` a fit as a dictionary; the decays carry the sign of the
+        paper (positive for a falling spectrum). Beside them the counts `n_valid`, `n_null`, `n_negative` and
+        `transfer_relative_error` = |alpha*gamma - s| / |s|.
+    """
+    sigma, h = np.asarray(singular_values, dtype=np.float64), np.asarray(curvatures, dtype=np.float64)
+    keep = usable_directions(sigma, h, is_null)
+    sigma_used, h_used, k = sigma[keep], h[keep], np.flatnonzero(keep) + 1.0
+    rank = np.arange(1.0, h_used.size + 1)
+    alpha = fit_power_law(sigma_used, h_used)
+    gamma = _decay(k, sigma_used)
+    s = _decay(rank, np.sort(h_used)[::-1])
+    return {
+        "alpha": alpha.as_dict(),
+        "gamma": gamma,
+        "s": s,
+        "s_unsorted": _decay(k, h_used),
+        "n_valid": int(keep.sum()),
+        "n_null": int(np.sum(is_null)),
+        "n_negative": int(np.sum(~np.asarray(is_null, dtype=bool) & (h <= 0))),
+        "transfer_relative_error": abs(alpha.slope * gamma["slope"] - s["slope"]) / abs(s["slope"]),
+    }
+
+
+def _decay(index, values) -> dict:
+    # values = c * index**(-decay); slope and interval are those of `decay`
+    fit = fit_power_law(index, values).as_dict()
+    low, high = fit["ci95_low"], fit["ci95_high"]
+    return fit | {"slope": -fit["slope"], "ci95_low": -high, "ci95_high": -low}

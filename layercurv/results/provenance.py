@@ -1,0 +1,86 @@
+"""What a reader needs in order to run a record again: code, versions, hardware."""
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+
+PACKAGES = ("layercurv", "torch", "torchvision", "transformers", "datasets", "numpy", "scipy", "hydra-core")
+
+
+def git_state(root: Path) -> dict:
+    """Describe the checkout the code runs from.
+
+    Args:
+        root: A folder inside the checkout.
+
+    Returns:
+        `{"commit", "dirty", "reason"}`: commit is the full hash and dirty whether tracked files differ from it;
+        outside a git checkout both are None and `reason` says so.
+    """
+    try:
+        commit = _git(root, "rev-parse", "HEAD")
+        changed = _git(root, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.CalledProcessError) as error:
+        return {"commit": None, "dirty": None, "reason": f"not a git checkout ({type(error).__name__})"}
+    return {"commit": commit, "dirty": bool(changed), "reason": None}
+
+
+def package_versions() -> dict[str, str | None]:
+    """Look up the installed version of every package that can change a number.
+
+    Returns:
+        Package name to version, None where it is not installed; `python` beside them.
+    """
+    versions: dict[str, str | None] = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = None
+    return versions
+
+
+def hardware() -> dict:
+    """Describe the processor and memory of this machine.
+
+    Returns:
+        `{"cpu", "machine", "system", "n_cores", "memory_bytes"}`.
+    """
+    return {
+        "cpu": _cpu_name(),
+        "machine": platform.machine(),
+        "system": platform.system(),
+        "n_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+    }
+
+
+def fingerprint(config: dict) -> str:
+    """Hash a resolved configuration.
+
+    Args:
+        config: Plain nested dictionary.
+
+    Returns:
+        SHA-256 of its canonical JSON (sorted keys, no spaces).
+    """
+    canonical = json.dumps(config, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _git(root: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", "-C", str(root), *arguments], check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def _cpu_name() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,172 @@
+"""The training loop: deterministic in (seed, step), so that a resumed run repeats an uninterrupted one bit for bit."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.optim import Optimizer
+
+from layercurv.errors import InputError, choose
+from layercurv.training.checkpoint import load_checkpoint, save_checkpoint
+from layercurv.training.progress import progress_bar
+from layercurv.training.schedule import cosine_with_warmup
+
+PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16}
+
+
+class Batches(Protocol):
+    """What the loop needs of a data source."""
+
+    steps_per_epoch: int
+
+    def batch(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return inputs and labels of one global step."""
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How long and how to train."""
+
+    epochs: int
+    warmup_epochs: float  # may be a fraction
+    label_smoothing: float
+    precision: str  # a key of PRECISIONS; weights stay float32, products run in this type under autocast
+    checkpoint_s: float  # seconds between checkpoints within an epoch
+
+
+@dataclass
+class Trainer:
+    """Trains a model and can be killed at any time.
+
+    Every random draw depends on the seed and the step alone (see `data.batches`), so the state to save is the model,
+    the optimiser, the schedule, the step and the history. On the CPU a resumed run is bit-identical to one that was
+    never interrupted.
+    """
+
+    model: nn.Module
+    optimizer: Optimizer
+    batches: Batches
+    settings: TrainingSettings
+    checkpoint: Path
+    fingerprint: str
+    evaluate: Callable[[], dict[str, float]]  # called at the end of each epoch
+    commits: list[str]  # the code taking the steps; a resumed run adds that of the runs before it
+    step: int = 0
+    wall_s: float = 0.0  # training time over all runs that led here
+    history: list[dict] = field(default_factory=list)
+    _epoch_losses: list[float] = field(default_factory=list)
+
+    def __post_init__(self):
+        """Check the settings and build the schedule.
+
+        Raises:
+            InputError: If a setting is out of range.
+        """
+        if self.settings.epochs < 1:
+            raise InputError(f"training.epochs: expected at least 1, got {self.settings.epochs}")
+        self._autocast_dtype = choose("training.precision", self.settings.precision, PRECISIONS)
+        warmup_steps = round(self.settings.warmup_epochs * self.batches.steps_per_epoch)
+        self._scheduler = cosine_with_warmup(self.optimizer, self.n_steps, warmup_steps)
+
+    @property
+    def n_steps(self) -> int:
+        """Steps of the whole run."""
+        return self.settings.epochs * self.batches.steps_per_epoch
+
+    def run(self) -> list[dict]:
+        """Train to the end, from the checkpoint if there is one.
+
+        Returns:
+            One entry per epoch: `{"epoch", "train_mean_loss", "learning_rate", "test_accuracy", "test_mean_loss"}`;
+            the training loss is the mean over the epoch's steps, augmentation and label smoothing included.
+
+        Raises:
+            InputError: If the loss is not finite, or the checkpoint is not of this run.
+        """
+        self._restore()
+        started = saved = time.perf_counter()
+        wall_before = self.wall_s
+        with progress_bar() as bar:
+            task = bar.add_task("training", total=self.n_steps, completed=self.step, note="")
+            while self.step < self.n_steps:
+                self._epoch_losses.append(self._take_step())
+                ends_epoch = self.step % self.batches.steps_per_epoch == 0
+                if ends_epoch:
+                    self._close_epoch()
+                now = time.perf_counter()
+                self.wall_s = wall_before + now - started
+                if ends_epoch or now - saved >= self.settings.checkpoint_s:
+                    self._save()
+                    saved = time.perf_counter()
+                bar.update(task, completed=self.step, note=self._note())
+        self.model.eval()
+        return self.history
+
+    def _take_step(self) -> float:
+        self.model.train()
+        inputs, labels = self.batches.batch(self.step)
+        with torch.autocast(inputs.device.type, self._autocast_dtype, enabled=self._autocast_dtype is not None):
+            logits = self.model(inputs)
+        mean_loss = F.cross_entropy(logits.float(), labels, label_smoothing=self.settings.label_smoothing)
+        self.optimizer.zero_grad(set_to_none=True)
+        mean_loss.backward()
+        self.optimizer.step()
+        self._scheduler.step()
+        self.step += 1
+        loss = float(mean_loss.detach())
+        if not loss < float("inf"):
+            raise InputError(
+                f"training diverged: loss {loss} at step {self.step} of {self.n_steps}; lower optimizer.learning_rate"
+            )
+        return loss
+
+    def _close_epoch(self) -> None:
+        measured = self.evaluate()
+        self.history.append(
+            {
+                "epoch": self.step // self.batches.steps_per_epoch,
+                "train_mean_loss": sum(self._epoch_losses) / len(self._epoch_losses),
+                "learning_rate": self._scheduler.get_last_lr()[0],
+                "test_accuracy": measured["accuracy"],
+                "test_mean_loss": measured["mean_loss"],
+            }
+        )
+        self._epoch_losses.clear()
+
+    def _note(self) -> str:
+        if not self.history:
+            return ""
+        return f"epoch {self.history[-1]['epoch']}: test accuracy {self.history[-1]['test_accuracy']:.3f}"
+
+    def _save(self) -> None:
+        state = {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scheduler": self._scheduler.state_dict(),
+            "step": self.step,
+            "wall_s": self.wall_s,
+            "commits": self.commits,
+            "history": self.history,
+            "epoch_losses": self._epoch_losses,
+        }
+        save_checkpoint(self.checkpoint, state, self.fingerprint)
+
+    def _restore(self) -> None:
+        device = next(self.model.parameters()).device
+        state = load_checkpoint(self.checkpoint, self.fingerprint, device)
+        if state is None:
+            return
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self._scheduler.load_state_dict(state["scheduler"])
+        self.step, self.wall_s = state["step"], state["wall_s"]
+        if self.step == self.n_steps:
+            self.commits = state["commits"]  # nothing left for the code of today to do
+        else:
+            self.commits = list(dict.fromkeys(state["commits"] + self.commits))
+        self.history, self._epoch_losses = state["history"], state["epoch_losses"]
