@@ -8,7 +8,9 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
-PACKAGES = ("layercurv", "torch", "torchvision", "transformers", "datasets", "numpy", "scipy", "hydra-core")
+import layercurv
+
+PACKAGES = ("torch", "torchvision", "transformers", "datasets", "numpy", "scipy", "hydra-core")
 
 
 def git_state(root: Path) -> dict:
@@ -33,9 +35,9 @@ def package_versions() -> dict[str, str | None]:
     """Look up the installed version of every package that can change a number.
 
     Returns:
-        Package name to version, None where it is not installed; `python` beside them.
+        Package name to version, None where it is not installed; `python` and this package beside them.
     """
-    versions: dict[str, str | None] = {"python": platform.python_version()}
+    versions: dict[str, str | None] = {"python": platform.python_version(), "layercurv": layercurv.__version__}
     for name in PACKAGES:
         try:
             versions[name] = metadata.version(name)
