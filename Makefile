@@ -1,0 +1,80 @@
+# Everything a reader or a CI needs; `make help` lists it.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+STAMP := build/stamps
+
+RECORDS := $(shell find results -type f 2>/dev/null)
+CLAIMS := $(wildcard claims/*.toml)
+LIGHT_CODE := $(shell find layercurv/claims layercurv/figures layercurv/fits layercurv/results -name '*.py') \
+	layercurv/errors.py layercurv/files.py
+PAPER_TEXT := $(shell find paper -name '*.typ' -o -name '*.bib' -o -name 'build.py')
+
+.PHONY: all help verify figures paper test test-all lint bench freeze lock clean
+.DELETE_ON_ERROR:
+
+all: $(STAMP)/verified $(STAMP)/figures $(STAMP)/paper ## Verify claims, draw figures, compile the paper (no torch, no GPU)
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+# The light environment: locked with hashes, wheels only.
+$(STAMP)/light: requirements/light.txt
+	@mkdir -p $(STAMP)
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"error: expected Python >= 3.11, got {v[0]}.{v[1]}; set PYTHON=")'
+	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r $<
+	@touch $@
+
+# The full environment: torch and the rest, on top of the light one.
+$(STAMP)/full: $(STAMP)/light pyproject.toml requirements/constraints.txt
+	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint requirements/constraints.txt --editable '.[experiments,test]'
+	@touch $@
+
+$(STAMP)/verified: $(STAMP)/light verify_claims.py $(LIGHT_CODE) $(CLAIMS) $(RECORDS)
+	$(RUN) verify_claims.py --json build/claims.json
+	@touch $@
+
+$(STAMP)/figures: $(STAMP)/light generate_figures.py $(LIGHT_CODE) $(RECORDS)
+	$(RUN) generate_figures.py
+	@touch $@
+
+$(STAMP)/paper: $(STAMP)/verified $(STAMP)/figures $(PAPER_TEXT)
+	$(RUN) paper/build.py
+	@touch $@
+
+verify: $(STAMP)/light ## Check every claim against the frozen records, always
+	$(RUN) verify_claims.py --json build/claims.json
+
+figures: $(STAMP)/light ## Redraw all figures, always
+	$(RUN) generate_figures.py
+
+paper: verify figures ## Verify, redraw and compile the paper, always
+	$(RUN) paper/build.py
+
+lint: $(STAMP)/full ## Style and import rules
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(VENV)/bin/lint-imports
+
+test: $(STAMP)/full ## Install the experiments and test extras, check style, run the tests
+	@$(MAKE) --no-print-directory lint
+	$(RUN) -m pytest -m 'not slow'
+
+test-all: $(STAMP)/full ## The tests, slow ones too
+	$(RUN) -m pytest
+
+bench: $(STAMP)/full ## Compare the speed of the curvature engines (about four minutes)
+	$(RUN) -m benchmarks.curvature_engines
+
+freeze: $(STAMP)/light ## Seal results/ anew after a deliberate change; prints what changed
+	$(RUN) -m layercurv.results.manifest results
+
+lock: ## Renew requirements/light.txt from pyproject.toml (needs uv)
+	uv pip compile --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-header \
+		--no-annotate pyproject.toml -o requirements/light.txt
+	sed -i '1i # Locked light environment (verify, figures, paper). Renew: make lock' requirements/light.txt
+
+clean: ## Remove build products and the virtual environment; records, figures and checkpoints stay
+	rm -rf build $(VENV)

@@ -1,0 +1,11 @@
+"""Claims as data, and the gate that checks them against frozen records. No torch.
+
+- `claim`: what a claim and a verdict are
+- `load`: TOML files to claims, everything validated
+- `quantities`: what is recomputed from a layer's raw lists (closed list)
+- `checks`: reducers and comparisons (closed lists)
+- `records`: sealed records read once, with the reason where one cannot be used
+- `engine`: verdicts of all claims, and the exit code
+- `report`: table for people, JSON for the paper, JUnit for a CI
+- `command`: the command line behind `verify_claims.py`
+"""

@@ -1,0 +1,105 @@
+"""Reducers and comparisons: the closed lists a claim may choose from."""
+
+import math
+from collections.abc import Callable
+from decimal import Decimal
+
+import numpy as np
+
+from layercurv.claims.claim import Claim
+from layercurv.errors import InputError
+
+
+class NotEvaluable(Exception):  # ruff: ignore[error-suffix-on-exception-name] - a reason, not an error of the program
+    """A value a claim needs is absent or is not a finite number; the message says which."""
+
+
+def _value(values: np.ndarray) -> float:
+    if values.size != 1:
+        raise NotEvaluable(f"expected one value, the selector gives {values.size}; reduce them")
+    return float(values[0])
+
+
+def _std(values: np.ndarray) -> float:
+    if values.size < 2:
+        raise NotEvaluable(f"a standard deviation needs at least two values, the selector gives {values.size}")
+    return float(values.std(ddof=1))
+
+
+REDUCERS: dict[str, Callable[[np.ndarray], float]] = {
+    "value": _value,
+    "count": lambda values: float(values.size),
+    "sum": lambda values: float(values.sum()),
+    "mean": lambda values: float(values.mean()),
+    "median": lambda values: float(np.median(values)),
+    "std": _std,
+    "min": lambda values: float(values.min()),
+    "max": lambda values: float(values.max()),
+}
+
+
+def reduce_values(values: list, reducer: str) -> float:
+    """Reduce numbers to one.
+
+    Args:
+        values: At least one finite number.
+        reducer: A key of `REDUCERS`.
+
+    Returns:
+        The reduced value.
+
+    Raises:
+        NotEvaluable: If there is no value, or one is not a finite number.
+    """
+    if not values:
+        raise NotEvaluable("the selector finds nothing")
+    for value in values:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise NotEvaluable(f"expected finite numbers, found {str(value)[:60]!r}")
+    return REDUCERS[reducer](np.asarray(values, dtype=np.float64))
+
+
+def accepted_interval(claim: Claim) -> tuple[Decimal, Decimal]:
+    """Return the closed interval the recomputed value must lie in.
+
+    Args:
+        claim: The claim.
+
+    Returns:
+        Lowest and highest accepted value, infinite where there is no bound.
+
+    Raises:
+        InputError: If the check does not take the claim's tolerance.
+    """
+    stated, infinity = claim.number, Decimal("Infinity")
+    if claim.check == "below" and claim.tolerance == "exact":
+        return -infinity, stated
+    if claim.check == "above" and claim.tolerance == "exact":
+        return stated, infinity
+    if claim.check == "equals":
+        width = _width(claim)
+        return stated - width, stated + width
+    if claim.check == "rounded_up" and claim.tolerance == "printed":
+        return stated - claim.last_digit, stated
+    if claim.check == "rounded_down" and claim.tolerance == "printed":
+        return stated, stated + claim.last_digit
+    raise InputError(
+        f"claim {claim.id}: check {claim.check!r} does not take tolerance {claim.tolerance!r}; expected "
+        "equals with printed, exact or a number; rounded_up or rounded_down with printed; below or above with exact"
+    )
+
+
+def _width(claim: Claim) -> Decimal:
+    if claim.tolerance == "exact":
+        return Decimal(0)
+    return claim.last_digit / 2 if claim.tolerance == "printed" else Decimal(claim.tolerance)
+
+
+# What each check means; `accepted_interval` is its definition.
+CHECKS = {
+    "equals": "within the tolerance of the stated value; printed is half a unit of the last printed digit",
+    "rounded_up": "the stated value is the recomputed one rounded up at the printed precision: a tight upper bound",
+    "rounded_down": "likewise rounded down: a tight lower bound",
+    "below": "at most the stated bound, which has a meaning of its own (say, rounding error)",
+    "above": "at least the stated bound",
+}

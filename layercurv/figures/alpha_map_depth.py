@@ -1,0 +1,45 @@
+"""alpha of every weight layer along the network, each seed with its least-squares interval."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from layercurv.figures.alpha_map_layers import GROUPS, RECORDS, exponents, group, layers_by_depth, short_name
+from layercurv.figures.style import BLACK, GREY, PAGE_INCHES, new_figure
+
+__all__ = ["RECORDS", "draw"]
+
+PAPER_VALUE = 2.0  # what the source paper states for convolutions
+
+
+def draw(records: list[dict]) -> Figure:
+    """Draw alpha by depth.
+
+    Args:
+        records: alpha_map records of one network, one per seed.
+
+    Returns:
+        The figure.
+    """
+    figure = new_figure(PAGE_INCHES, 2.5)
+    axis = figure.subplots()
+    layers = layers_by_depth(records)
+    axis.axhline(PAPER_VALUE, color=GREY, lw=0.8, ls="--", zorder=0)
+    axis.text(len(layers) - 0.4, PAPER_VALUE, r"$\alpha = 2$", color=GREY, va="bottom", ha="left", fontsize=6.5)
+    labelled = set()
+    for position, entries in enumerate(layers):
+        name = group(entries[0])
+        color, marker = GROUPS[name]
+        fits = [exponents(layer)["alpha"] for layer in entries]
+        offsets = position + np.linspace(-0.22, 0.22, len(fits))
+        slopes = np.array([fit["slope"] for fit in fits])
+        bars = [slopes - [fit["ci95_low"] for fit in fits], [fit["ci95_high"] for fit in fits] - slopes]
+        label = None if name in labelled else name
+        axis.errorbar(offsets, slopes, bars, fmt=marker, ms=3, color=color, elinewidth=0.6, mew=0, label=label)
+        axis.plot([position - 0.32, position + 0.32], [slopes.mean()] * 2, color=BLACK, lw=1.0)
+        labelled.add(name)
+    axis.set_xticks(range(len(layers)), [short_name(entries[0]) for entries in layers], rotation=60)
+    axis.set(xlim=(-0.6, len(layers) + 0.5), xlabel="layer, input to output", ylabel=r"curvature exponent $\alpha$")
+    axis.legend(loc="upper left", ncols=3)
+    low, high = axis.get_ylim()
+    axis.set_ylim(low, high + 0.15 * (high - low))  # room for the legend
+    return figure

@@ -1,0 +1,64 @@
+"""Figure names, what each reads, and drawing them to disk."""
+
+import argparse
+import importlib
+import sys
+from pathlib import Path
+
+from layercurv.errors import InputError, choose
+from layercurv.figures import style
+from layercurv.results.store import read_record
+
+# Figure name -> module with RECORDS (paths below the results folder) and draw(records).
+FIGURES = {name: f"layercurv.figures.{name}" for name in ("alpha_map_power_law", "alpha_map_depth", "alpha_map_slopes")}
+
+
+def generate(names: list[str], results: Path, folder: Path) -> list[Path]:
+    """Draw figures from frozen records.
+
+    Args:
+        names: Keys of `FIGURES`.
+        results: The results folder.
+        folder: Where PDF and PNG go.
+
+    Returns:
+        The files written.
+
+    Raises:
+        InputError: If a name is unknown, or a record is missing or lacks what the figure shows.
+    """
+    modules = {name: importlib.import_module(choose("figure", name, FIGURES)) for name in names}
+    written = []
+    with style.styled():
+        for name, module in modules.items():
+            records = [read_record(Path(results) / path) for path in module.RECORDS]
+            try:
+                figure = module.draw(records)
+            except KeyError as error:
+                paths = ", ".join(module.RECORDS)
+                raise InputError(f"figure {name}: key {error} is missing in one of {paths}; measure again") from error
+            written += style.save(figure, folder, name)
+    return written
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Be the command line behind `generate_figures.py`.
+
+    Args:
+        arguments: Command-line words; None takes those of the process.
+
+    Returns:
+        0, or 2 on bad input.
+    """
+    parser = argparse.ArgumentParser(prog="generate_figures.py", description="Draw figures from frozen records.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"default: all of {', '.join(FIGURES)}")
+    parser.add_argument("--results", type=Path, default=Path("results"), help="folder of records (default: results)")
+    parser.add_argument("--out", type=Path, default=Path("figures"), help="where to write (default: figures)")
+    options = parser.parse_args(arguments)
+    try:
+        written = generate(options.names or list(FIGURES), options.results, options.out)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print("\n".join(f"wrote {path}" for path in written))
+    return 0

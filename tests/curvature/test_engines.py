@@ -1,0 +1,227 @@
+import pytest
+import torch
+from torch import nn
+
+from layercurv.curvature import (
+    CrossEntropy,
+    GGNCurvature,
+    KroneckerFactors,
+    SquaredError,
+    directional_curvature,
+    gradient_directions,
+    sweep,
+    weight_layers,
+)
+from layercurv.errors import InputError
+from tests.cases import PIECEWISE_LINEAR, Case, make_case
+from tests.compare import assert_close
+from tests.reference.dense import directional_curvatures
+
+ENGINES = ("double_backward", "ggn")
+
+
+def directions_of(case: Case, top_k: int = 4):
+    return gradient_directions(case.model, case.loss, [case.batch], weight_layers(case.model), top_k)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", PIECEWISE_LINEAR)
+def test_engines_agree_with_the_dense_hessian(name, engine):
+    case = make_case(name)
+    directions = directions_of(case)
+    found = directional_curvature(case.model, case.loss, case.micro_batches(2), directions, engine)
+    for layer in weight_layers(case.model):
+        expected = directional_curvatures(case, layer, directions[layer.name])
+        scale = expected.detach().abs().max().item()
+        assert_close(found[layer.name].curvatures, expected, 1e-8, 1e-12 * scale, f"{engine}, layer {layer.name!r}")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_linear_regression_curvature_is_the_input_second_moment(engine):
+    # L = mean_i |W x_i - y_i|^2 / 2, so vec(uv^T)^T H vec(uv^T) = |u|^2 v^T E[x x^T] v.
+    case = make_case("linear_regression")
+    directions = directions_of(case)[""]
+    second_moment = case.inputs.T @ case.inputs / len(case.inputs)
+    expected = torch.einsum("nk,nj,jk->k", directions.right, second_moment, directions.right)
+    found = directional_curvature(case.model, case.loss, [case.batch], {"": directions}, engine)
+    assert_close(found[""].curvatures, expected, 1e-12)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_curvature_agrees_with_finite_differences(engine):
+    # Central second difference: truncation ~ step^2 * f''''/12, rounding ~ 4 eps |f| / step^2; at step = 1e-3 in
+    # float64 both lie below 1e-6 of h here. No ReLU kink is crossed: that would show as an error of order 1.
+    case = make_case("residual_convolutions")
+    layers, step = weight_layers(case.model), 1e-3
+    directions = directions_of(case, top_k=2)
+    found = directional_curvature(case.model, case.loss, [case.batch], directions, engine)
+
+    def mean_loss():
+        with torch.no_grad():
+            return case.loss.sum_loss(case.model(case.inputs), case.targets) / len(case.inputs)
+
+    for layer in layers:
+        for k, (u, v) in enumerate(zip(directions[layer.name].left.T, directions[layer.name].right.T, strict=True)):
+            D, middle = torch.outer(u, v).reshape(layer.weight.shape), mean_loss()
+            layer.weight.data.add_(step * D)
+            above = mean_loss()
+            layer.weight.data.sub_(2 * step * D)
+            below = mean_loss()
+            layer.weight.data.add_(step * D)
+            second_difference = (above - 2 * middle + below) / step**2
+            assert_close(found[layer.name].curvatures[k], second_difference, 1e-4, 1e-8, layer.name)
+
+
+def test_both_engines_agree_with_curvlinops():
+    curvlinops = pytest.importorskip("curvlinops")
+    case = make_case("relu_mlp")
+    directions = directions_of(case)
+    operators = {"double_backward": curvlinops.HessianLinearOperator, "ggn": curvlinops.GGNLinearOperator}
+    for engine, operator in operators.items():
+        found = directional_curvature(case.model, case.loss, [case.batch], directions, engine)
+        for layer in weight_layers(case.model):
+            block = operator(case.model, nn.CrossEntropyLoss(), [layer.weight], [case.batch], check_deterministic=False)
+            D = torch.einsum("mk,nk->kmn", directions[layer.name].left, directions[layer.name].right).flatten(1)
+            expected = torch.stack([vector @ (block @ vector) for vector in D])
+            assert_close(found[layer.name].curvatures, expected, 1e-8, 1e-14, layer.name)
+
+
+def test_engines_agree_on_resnet18():
+    from layercurv.models import resnet18_cifar
+
+    torch.manual_seed(0)
+    model = resnet18_cifar(width=4, n_classes=10).double().eval()
+    case = Case("resnet18", model, CrossEntropy(), torch.randn(4, 3, 8, 8).double(), torch.randint(0, 10, (4,)))
+    directions = directions_of(case, top_k=2)
+    assert len(directions) == 21
+    reference, ggn = (directional_curvature(model, case.loss, [case.batch], directions, e) for e in ENGINES)
+    for name, expected in reference.items():
+        assert_close(ggn[name].curvatures, expected.curvatures, 1e-8, 1e-14, name)
+
+
+def test_micro_batches_of_any_size_give_the_mean_over_all_samples():
+    case = make_case("residual_convolutions")
+    layers, directions = weight_layers(case.model), directions_of(case)
+    results = []
+    for size in (5, 2, 1):  # 5 = 2 + 2 + 1: the last micro-batch is smaller
+        visitors = GGNCurvature(layers, directions), KroneckerFactors(layers)
+        sweep(case.model, case.loss, case.micro_batches(size), layers, visitors)
+        results.append((visitors[0].result(), visitors[1]))
+    for curvatures, factors in results[1:]:
+        for layer in layers:
+            first = results[0][0][layer.name]
+            assert_close(curvatures[layer.name].curvatures, first.curvatures, 1e-12)
+            # var = E[x^2] - E[x]^2 loses digits when it is small beside E[x]^2
+            assert_close(
+                curvatures[layer.name].standard_errors,
+                first.standard_errors,
+                1e-6,
+                1e-9 * first.curvatures.max().item(),
+            )
+            for key, factor in factors.factors(layer.name).items():
+                assert_close(factor, results[0][1].factors(layer.name)[key], 1e-10, 1e-14)
+
+
+def test_standard_errors_are_those_of_per_sample_curvatures():
+    case = make_case("relu_mlp")
+    directions = directions_of(case)
+    found = directional_curvature(case.model, case.loss, [case.batch], directions, "ggn")
+    alone = [
+        directional_curvature(case.model, case.loss, [one], directions, "double_backward")
+        for one in case.micro_batches(1)
+    ]
+    for name in directions:
+        per_sample = torch.stack([one[name].curvatures for one in alone])
+        expected = per_sample.std(0) / len(per_sample) ** 0.5
+        assert_close(found[name].standard_errors, expected, 1e-6, 1e-12)
+
+
+def test_a_sweep_continued_from_its_state_gives_the_same_bits():
+    case = make_case("residual_convolutions")
+    layers, directions = weight_layers(case.model), directions_of(case)
+    batches = case.micro_batches(2)
+    whole = GGNCurvature(layers, directions)
+    sweep(case.model, case.loss, batches, layers, [whole])
+    first, second = GGNCurvature(layers, directions), GGNCurvature(layers, directions)
+    sweep(case.model, case.loss, batches[:1], layers, [first])
+    second.load_state_dict(first.state_dict())
+    sweep(case.model, case.loss, batches, layers, [second], first=1)
+    for name, expected in whole.result().items():
+        assert torch.equal(second.result()[name].curvatures, expected.curvatures)
+
+
+def test_ggn_differs_from_the_hessian_through_gelu():
+    # The condition of the fast engine is real: where it fails, so does the equality.
+    torch.manual_seed(1)
+    model = nn.Sequential(nn.Linear(4, 6), nn.GELU(), nn.Linear(6, 3)).double()
+    case = Case("gelu", model, SquaredError(), torch.randn(7, 4).double(), torch.randn(7, 3).double())
+    directions = directions_of(case)
+    exact, ggn = (directional_curvature(model, case.loss, [case.batch], directions, e)["0"] for e in ENGINES)
+    assert ((exact.curvatures - ggn.curvatures) / exact.curvatures).abs().max() > 0.01
+    expected = directional_curvatures(case, weight_layers(model)[0], directions["0"])
+    assert_close(exact.curvatures, expected, 1e-8, 1e-14)
+
+
+def test_weights_and_flags_are_left_as_they_were():
+    case = make_case("relu_mlp")
+    case.model[0].weight.requires_grad_(True)
+    case.model[0].bias.requires_grad_(False)
+    before = {name: p.clone() for name, p in case.model.state_dict().items()}
+    directions = directions_of(case)
+    directional_curvature(case.model, case.loss, [case.batch], directions, "ggn")
+    assert case.model[0].weight.requires_grad and not case.model[0].bias.requires_grad
+    assert all(torch.equal(before[name], p) for name, p in case.model.state_dict().items())
+    assert not any(module._forward_hooks for module in case.model.modules())
+
+
+class Twice(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer, self.head = nn.Linear(4, 4), nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.head(self.layer(self.layer(x).relu()))
+
+
+class InPlace(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second, self.head = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.head(self.second(self.first(x)).relu_())
+
+
+def run_ggn(model, inputs=None):
+    inputs = torch.randn(2, 4) if inputs is None else inputs
+    layers = weight_layers(model)
+    sweep(model, CrossEntropy(), [(inputs, torch.tensor([0, 1]))], layers, [KroneckerFactors(layers)])
+
+
+@pytest.mark.parametrize(
+    ("model", "inputs", "message"),
+    [
+        (nn.ReLU(), None, "expected at least one nn.Linear or nn.Conv2d"),
+        (Twice(), None, "layer layer: expected to run once"),
+        (InPlace(), None, "layer second: what follows overwrites its output in place"),
+        (nn.Sequential(nn.Linear(4, 3), nn.Dropout()), None, "layer 1: expected Dropout in eval mode"),
+        (nn.Sequential(nn.Linear(4, 3)), torch.full((2, 4), torch.nan), "NaN or infinity"),
+        (
+            nn.Sequential(nn.Conv2d(4, 4, 3, groups=2)),
+            None,
+            "layer 0: expected a convolution with groups=1, got groups=2",
+        ),
+        (nn.Sequential(nn.Conv2d(4, 4, 3, padding=1, padding_mode="circular")), None, "padding_mode='zeros'"),
+    ],
+)
+def test_what_cannot_be_measured_is_one_clear_error(model, inputs, message):
+    with pytest.raises(InputError, match=message.replace("(", r"\(").replace(".", r"\.")):
+        run_ggn(model.train(), inputs)
+
+
+def test_unknown_engine_and_layer_list_the_valid_ones():
+    case = make_case("relu_mlp")
+    with pytest.raises(InputError, match="double_backward, ggn"):
+        directional_curvature(case.model, case.loss, [case.batch], {}, "magic")
+    with pytest.raises(InputError, match="no weight layer 'nope'; the network has: 0, 2, 4"):
+        weight_layers(case.model, ["nope"])
