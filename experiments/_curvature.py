@@ -8,6 +8,7 @@ from torch import nn
 
 from experiments._runner import Run
 from layercurv.curvature import (
+    ENGINES,
     CrossEntropy,
     Directions,
     GGNCurvature,
@@ -40,7 +41,7 @@ class MeasuredLayers:
 
 
 def draw_batches(run: Run, data: ImageData) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """Draw the images curvature is measured on, in the configured precision.
+    """Check the settings and draw the images curvature is measured on, before anything expensive.
 
     Args:
         run: The run.
@@ -48,8 +49,15 @@ def draw_batches(run: Run, data: ImageData) -> list[tuple[torch.Tensor, torch.Te
 
     Returns:
         Micro-batches of inputs and labels.
+
+    Raises:
+        InputError: If a setting is out of range.
     """
     cfg = run.cfg.curvature
+    for key in ("top_k", "micro_batch", "check_samples", "check_directions"):
+        if cfg[key] < 1:
+            raise InputError(f"curvature.{key}: expected a positive integer, got {cfg[key]}")
+    choose("curvature.engine", cfg.engine, ENGINES)
     dtype = choose("curvature.dtype", cfg.dtype, DTYPES)
     drawn = measurement_batches(data, cfg.n_samples, cfg.micro_batch, run.cfg.seed)
     return [(inputs.to(dtype, memory_format=torch.channels_last), labels) for inputs, labels in drawn]

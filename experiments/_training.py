@@ -3,12 +3,14 @@
 from dataclasses import dataclass, fields
 
 import torch
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from experiments._runner import Run
 from layercurv.data import ImageData, TrainingBatches, normalized_batches
+from layercurv.errors import InputError
 from layercurv.training import Trainer, TrainingSettings, build_optimizer, evaluate
 
 
@@ -22,6 +24,26 @@ class TrainedModel:
     commits: list[str]  # code that took the steps
 
 
+def build(node: DictConfig):
+    """Build what a configuration node's `_target_` names.
+
+    Args:
+        node: The node.
+
+    Returns:
+        What the target returns.
+
+    Raises:
+        InputError: As the target raised it, without Hydra's wrapping; or if the target does not take the node's keys.
+    """
+    try:
+        return instantiate(node, _convert_="all")
+    except InstantiationException as error:
+        if isinstance(error.__cause__, InputError):
+            raise error.__cause__ from None
+        raise InputError(f"{node.get('_target_')} cannot be built: {error}") from error
+
+
 def load_data(run: Run) -> ImageData:
     """Load the configured data set onto the run's device.
 
@@ -31,7 +53,7 @@ def load_data(run: Run) -> ImageData:
     Returns:
         The data.
     """
-    return instantiate(run.cfg.data, _convert_="all").to(run.device)
+    return build(run.cfg.data).to(run.device)
 
 
 def trained_model(run: Run, data: ImageData) -> TrainedModel:
@@ -46,7 +68,7 @@ def trained_model(run: Run, data: ImageData) -> TrainedModel:
     """
     cfg = run.cfg
     torch.manual_seed(cfg.seed)
-    model = instantiate(cfg.model).to(run.device, memory_format=torch.channels_last)
+    model = build(cfg.model).to(run.device, memory_format=torch.channels_last)
     test = (data.test_images, data.test_labels, cfg.training.eval_batch_size)
     path, fingerprint = run.checkpoint("trained", "model", "data", "optimizer", "training", "device")
     trainer = Trainer(

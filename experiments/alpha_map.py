@@ -1,9 +1,12 @@
 """alpha_map: alpha, gamma, s and the five slopes of every weight layer of a trained network."""
 
+from collections.abc import Callable
+
 from experiments._curvature import MeasuredLayers, draw_batches, measure_layers
 from experiments._runner import Run, launch
 from experiments._training import load_data, trained_model
 from layercurv.curvature import WeightLayer
+from layercurv.errors import InputError
 from layercurv.fits import alignment_terms, decomposition_slopes, fit_spectral_exponents, usable_directions
 
 
@@ -54,11 +57,15 @@ def layer_entry(depth: int, layer: WeightLayer, measured: MeasuredLayers) -> dic
     factors = {kind: {key: value.tolist() for key, value in parts.items()} for kind, parts in spectra.items()}
     n_positions = measured.factors.n_positions[layer.name]
     keep = usable_directions(sigma, h, is_null)
+    terms = {kind: alignment_terms(h, factors[kind], factors["A"], n_positions) for kind in ("empirical", "ggn")}
+    missing: dict[str, str] = {}
     slopes = {
-        kind: decomposition_slopes(sigma, alignment_terms(h, factors[kind], factors["A"], n_positions), keep)
-        for kind in ("empirical", "ggn")
+        kind: or_missing(missing, f"alpha_slopes.{kind}", decomposition_slopes, sigma, terms[kind], keep)
+        for kind in terms
     }
     errors = found.standard_errors
+    if errors is None:
+        missing["curvature_standard_errors"] = "double backpropagation gives no per-sample curvatures"
     return {
         "name": layer.name,
         "depth": depth,
@@ -70,10 +77,30 @@ def layer_entry(depth: int, layer: WeightLayer, measured: MeasuredLayers) -> dic
         "curvatures": h,
         "curvature_standard_errors": None if errors is None else errors.tolist(),
         "kronecker": factors,
-        "fits": fit_spectral_exponents(sigma, h, is_null),
+        "fits": or_missing(missing, "fits", fit_spectral_exponents, sigma, h, is_null),
         "alpha_slopes": slopes,
+        "missing": missing,
         "engine_check": measured.engine_check[layer.name],
     }
+
+
+def or_missing(missing: dict[str, str], key: str, fit: Callable, *arguments):
+    """Fit, or note why it cannot be done: one layer without a fit must not cost the others theirs.
+
+    Args:
+        missing: Gets the reason under `key`.
+        key: Where in the layer's entry the value stands.
+        fit: The fit.
+        *arguments: What it is fitted to.
+
+    Returns:
+        The fit, or None.
+    """
+    try:
+        return fit(*arguments)
+    except InputError as error:
+        missing[key] = str(error)
+        return None
 
 
 if __name__ == "__main__":

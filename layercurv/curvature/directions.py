@@ -78,7 +78,7 @@ def top_singular_directions(gradient: torch.Tensor, top_k: int, eps: float) -> D
         InputError: If top_k < 1 or G is zero.
     """
     if top_k < 1:
-        raise InputError(f"curvature.top_k: expected a positive integer, got {top_k}")
+        raise InputError(f"top_k: expected a positive integer, got {top_k}")
     if not gradient.any():
         raise InputError(f"expected a gradient that is not zero, got zeros of shape {tuple(gradient.shape)}")
     G = gradient if gradient.shape[0] <= gradient.shape[1] else gradient.T  # wide: rows <= columns

@@ -33,4 +33,4 @@ def progress_bar() -> Progress:
         _RateColumn(),
         TimeRemainingColumn(),
     )
-    return Progress(*columns, TextColumn("{task.fields[note]}"))
+    return Progress(*columns, TextColumn("{task.fields[note]}"), speed_estimate_period=300)  # seconds averaged over
