@@ -121,3 +121,5 @@ def _validate_numbers(claim: Claim) -> None:
             raise InputError(f"expected a decimal number, got {text!r}") from error
         if not value.is_finite() or abs(value.adjusted()) > 300:
             raise InputError(f"expected a finite number of ordinary size, got {text!r}")
+    if claim.tolerance not in ("printed", "exact") and Decimal(claim.tolerance) < 0:
+        raise InputError(f"expected a tolerance of at least 0, got {claim.tolerance!r}")

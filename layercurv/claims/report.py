@@ -37,11 +37,11 @@ def print_table(verification: Verification, verbose: bool) -> None:
         value = "" if verdict.value is None else f"{verdict.value:.6g}{claim.unit}"
         mark = Text(verdict.status.name, _STYLES[verdict.status])
         evidence = f"{claim.sentence}\n{verdict.detail}\n{claim.select}" if verbose else verdict.detail
-        table.add_row(Text(claim.id), claim.stated + claim.unit, value, mark, Text(evidence))
+        table.add_row(Text(claim.id), claim.stated + claim.unit, value, mark, Text(printable(evidence)))
     for verdict in verification.files:
         if verbose or verdict.status is not Status.PASS:
             mark = Text(verdict.status.name, _STYLES[verdict.status])
-            table.add_row(Text(verdict.subject), "", "", mark, Text(verdict.detail))
+            table.add_row(Text(printable(verdict.subject)), "", "", mark, Text(printable(verdict.detail)))
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 160
@@ -108,14 +108,26 @@ def write_junit(verification: Verification, path: Path) -> None:
     report.write(str(path), pretty=True)
 
 
+def printable(text: str) -> str:
+    """Replace control characters, which could steer a terminal or break XML, by their escapes.
+
+    Args:
+        text: From a claims file or record.
+
+    Returns:
+        The text with line breaks kept and all else printable.
+    """
+    return "".join(c if c == "\n" or c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 def _test_case(verdict: Verdict, title: str):
     from junitparser import Error, Failure, TestCase
 
-    case = TestCase(verdict.subject, classname=title)
+    case = TestCase(printable(verdict.subject), classname=title)
     if verdict.status is Status.FAIL:
-        case.result = [Failure(verdict.detail)]
+        case.result = [Failure(printable(verdict.detail))]
     elif verdict.status is not Status.PASS:
-        case.result = [Error(verdict.detail, verdict.status.name)]
+        case.result = [Error(printable(verdict.detail), verdict.status.name)]
     return case
 
 

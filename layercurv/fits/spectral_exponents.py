@@ -22,11 +22,18 @@ def usable_directions(singular_values, curvatures, is_null) -> np.ndarray:
         Boolean mask, shape [K]: not null, sigma > 0 and h > 0.
 
     Raises:
-        InputError: If the three lists differ in length.
+        InputError: If the three lists differ in length, or a value is NaN or infinite: a measurement that failed is
+            not a direction to be dropped.
     """
-    sigma, h, null = np.asarray(singular_values), np.asarray(curvatures), np.asarray(is_null, dtype=bool)
+    sigma, h = np.asarray(singular_values, dtype=np.float64), np.asarray(curvatures, dtype=np.float64)
+    null = np.asarray(is_null, dtype=bool)
     if not sigma.shape == h.shape == null.shape:
         raise InputError(f"expected three lists of one length, got {sigma.shape}, {h.shape}, {null.shape}")
+    for name, values in (("singular value", sigma), ("curvature", h)):
+        if not np.isfinite(values).all():
+            raise InputError(
+                f"expected finite values, got {name} {np.flatnonzero(~np.isfinite(values))[0] + 1} not finite"
+            )
     return ~null & (sigma > 0) & (h > 0)
 
 

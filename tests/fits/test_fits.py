@@ -67,6 +67,14 @@ def test_s_ranks_sorted_values_and_s_unsorted_keeps_their_order():
     assert after["s_unsorted"]["slope"] != pytest.approx(before["s_unsorted"]["slope"], rel=1e-3)
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_value_that_failed_is_not_dropped_in_silence(bad):
+    sigma, h = planted(2.0, 0.8)
+    h[3] = bad
+    with pytest.raises(InputError, match="curvature 4 not finite"):
+        fit_spectral_exponents(sigma, h, NONE_NULL)
+
+
 @pytest.mark.parametrize(
     ("x", "y", "message"),
     [

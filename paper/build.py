@@ -1,0 +1,34 @@
+"""Compile paper/main.typ to paper/layercurv.pdf with the Typst wheel: no TeX, no network, the same bytes every time."""
+
+import sys
+from pathlib import Path
+
+import typst
+
+ROOT = Path(__file__).resolve().parents[1]
+TIMESTAMP = 1767225600  # 2026-01-01 00:00 UTC: the document's date, so that equal input gives equal bytes
+
+
+def main() -> int:
+    """Compile the paper from `build/claims.json`, which `verify_claims.py --json` writes.
+
+    Returns:
+        0, or 1 if a number is unverified or the source does not compile.
+    """
+    if not (ROOT / "build" / "claims.json").is_file():
+        print("error: expected build/claims.json, found none; run `make verify` first", file=sys.stderr)
+        return 1
+    target = ROOT / "paper" / "layercurv.pdf"
+    try:
+        typst.compile(
+            ROOT / "paper" / "main.typ", output=target, root=ROOT, ignore_system_fonts=True, timestamp=TIMESTAMP
+        )
+    except typst.TypstError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(f"wrote {target.relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,307 @@
+"""The gate on planted records: right claims pass, and nothing wrong gets through."""
+
+import json
+import subprocess
+import sys
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from layercurv.claims.command import main
+from layercurv.results import strict_json
+from layercurv.results.manifest import NAME, freeze
+from tests.records import smoke_record
+
+RECORDS = ["alpha_map/net_seed0.small.json", "alpha_map/net_seed1.small.json"]
+LAYER = "measurements.layers"
+
+
+def claim_text(**changes) -> str:
+    fields = {
+        "id": "test.median_alpha",
+        "sentence": "At small scale, the median alpha is as stated.",
+        "place": "nowhere",
+        "select": f"{LAYER}[?kind=='conv']",
+        "quantity": "alpha",
+        "reduce": "median",
+        "check": "equals",
+        "stated": "0",
+        "tolerance": "printed",
+        "reason": "printed precision",
+    } | changes
+    lines = [f"{key} = {json.dumps(value)}" for key, value in fields.items() if value is not None]
+    return "[[claim]]\n" + "\n".join(lines) + "\n"
+
+
+def alphas(index: int) -> list[float]:
+    return [la["fits"]["alpha"]["slope"] for la in smoke_record(index, "small")["measurements"]["layers"][:-1]]
+
+
+MEDIAN = f"{np.median(alphas(0) + alphas(1)):.3f}"
+
+
+@pytest.fixture
+def house(tmp_path):
+    """A folder with two frozen records and one right claim on them."""
+    for index, name in enumerate(RECORDS):
+        path = tmp_path / "results" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(strict_json.dumps(smoke_record(index, "small")))
+    freeze(tmp_path / "results")
+    (tmp_path / "claims").mkdir()
+    write_claims(tmp_path, claim_text(stated=MEDIAN))
+    return tmp_path
+
+
+def write_claims(house, *texts: str, records=RECORDS) -> None:
+    (house / "claims" / "test.toml").write_text(f"records = {json.dumps(records)}\n" + "".join(texts))
+
+
+def gate(house, *options: str) -> int:
+    return main(["--claims", f"{house}/claims", "--results", f"{house}/results", *options])
+
+
+def change_record(house, change, index: int = 0, reseal: bool = False) -> None:
+    path = house / "results" / RECORDS[index]
+    record = json.loads(path.read_text())
+    change(record)
+    path.write_text(json.dumps(record))
+    if reseal:
+        freeze(house / "results")
+
+
+def test_a_right_claim_passes(house, capsys):
+    assert gate(house) == 0
+    assert "test.median_alpha" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("units", [-2, -1, 1, 2])
+def test_a_stated_value_moved_in_its_last_digit_fails(house, units):
+    moved = Decimal(MEDIAN) + units * Decimal("0.001")
+    write_claims(house, claim_text(stated=str(moved)))
+    assert gate(house) == 1
+
+
+@pytest.mark.parametrize("reseal", [False, True])
+@pytest.mark.parametrize("key", ["curvatures", "singular_values"])
+def test_one_changed_raw_value_fails_also_when_sealed_anew(house, key, reseal):
+    def change(record):
+        for layer in record["measurements"]["layers"]:
+            layer[key][0] *= 1.5
+
+    change_record(house, change, reseal=reseal)
+    assert gate(house) == 1
+
+
+def test_any_changed_byte_of_a_frozen_record_fails(house):
+    change_record(house, lambda record: record["provenance"].update(finished_utc="2026-01-02T00:00:00+00:00"))
+    assert gate(house) == 1
+
+
+def test_a_changed_stored_fit_fails_the_claim_that_compares_it(house):
+    text = claim_text(
+        select=LAYER, quantity="stored_fit_difference", reduce="max", check="below", tolerance="exact", stated="1e-9"
+    )
+    write_claims(house, text)
+    assert gate(house) == 0
+    change_record(house, lambda r: r["measurements"]["layers"][2]["fits"]["alpha"].update(slope=2.5), reseal=True)
+    assert gate(house) == 1
+
+
+def test_a_missing_record_exits_3(house, capsys):
+    (house / "results" / RECORDS[1]).unlink()
+    assert gate(house) == 3
+    assert "MISSING" in capsys.readouterr().out
+
+
+def test_a_missing_key_exits_3(house):
+    change_record(house, lambda record: record["measurements"]["layers"][0].pop("curvatures"))
+    assert gate(house) == 3
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "null", '"2.0"', "true", "[]", "{}"])
+def test_a_value_that_is_no_finite_number_exits_3(house, value):
+    write_claims(house, claim_text(select="measurements.mean_loss", quantity=None, reduce="mean", stated="0.7"))
+    assert gate(house) == 0
+    path = house / "results" / RECORDS[0]
+    path.write_text(path.read_text().replace('"mean_loss": 0.7', f'"mean_loss": {value}'))
+    assert gate(house) == 3
+
+
+def test_nan_among_raw_values_exits_3(house):
+    path = house / "results" / RECORDS[0]
+    record = json.loads(path.read_text())
+    record["measurements"]["layers"][0]["curvatures"][1] = float("nan")
+    path.write_text(json.dumps(record))
+    assert gate(house) == 3
+
+
+@pytest.mark.parametrize("damage", [lambda text: text[: len(text) // 2], lambda text: "", lambda text: text + "}"])
+def test_a_damaged_record_exits_2(house, damage):
+    path = house / "results" / RECORDS[0]
+    path.write_text(damage(path.read_text()))
+    assert gate(house) == 2
+
+
+def test_an_emptied_layer_list_is_not_a_pass(house):
+    change_record(house, lambda record: record["measurements"].update(layers=[]), reseal=True)
+    assert gate(house) == 3
+
+
+def test_an_unfrozen_record_is_not_a_pass(house):
+    lines = (house / "results" / NAME).read_text().splitlines()
+    (house / "results" / NAME).write_text(lines[0] + "\n")
+    assert gate(house) == 1
+
+
+def test_a_record_no_claim_reads_may_lie_in_the_folder_unsealed(house):
+    (house / "results" / "alpha_map" / "mine.small.json").write_text(strict_json.dumps(smoke_record(5, "small")))
+    assert gate(house) == 0
+
+
+@pytest.mark.parametrize("gone", ["claims", "results", f"results/{NAME}", "claims/test.toml"])
+def test_with_anything_missing_the_gate_never_exits_0(house, gone):
+    (house / gone).rename(house / "elsewhere")
+    assert gate(house) == 2
+
+
+def test_an_empty_claims_file_exits_2(house):
+    (house / "claims" / "test.toml").write_text("")
+    assert gate(house) == 2
+
+
+def test_all_claims_are_reported_not_only_the_first_failure(house, capsys):
+    texts = [claim_text(id=f"test.c{i}", stated=stated) for i, stated in enumerate(["9.999", MEDIAN, "8.888"])]
+    write_claims(house, *texts)
+    assert gate(house) == 1
+    out = capsys.readouterr().out
+    assert out.count("FAIL") == 2 and "claims: 1 pass, 2 fail" in out
+
+
+def test_missing_outranks_mismatch_and_malformed_outranks_both(house):
+    write_claims(
+        house, claim_text(stated="9.999"), claim_text(id="test.other", select="measurements.nothing", quantity=None)
+    )
+    assert gate(house) == 3
+    (house / "results" / RECORDS[0]).write_text("{")
+    assert gate(house) == 2
+
+
+@pytest.mark.parametrize(
+    ("check", "tolerance", "stated", "code"),
+    [
+        ("rounded_up", "printed", "2.1", 0),  # the largest planted alpha is near 2.0, 2.1 is it rounded up
+        ("rounded_up", "printed", "2.2", 1),  # not tight
+        ("rounded_up", "printed", "2.0", 1),
+        ("rounded_down", "printed", "2.0", 0),
+        ("rounded_down", "printed", "1.9", 1),
+        ("below", "exact", "3", 0),
+        ("below", "exact", "1.9", 1),
+        ("above", "exact", "1.9", 0),
+        ("above", "exact", "2.1", 1),
+        ("equals", "0.1", "2.0", 0),
+        ("equals", "exact", "2.0", 1),
+    ],
+)
+def test_checks_mean_what_they_say(house, check, tolerance, stated, code):
+    largest = max(alphas(0) + alphas(1))
+    assert 2.0 < largest < 2.1
+    write_claims(house, claim_text(reduce="max", check=check, tolerance=tolerance, stated=stated))
+    assert gate(house) == code
+
+
+def test_reducing_within_records_comes_before_reducing_across(house):
+    means = [np.mean(alphas(index)) for index in (0, 1)]
+    expected = f"{np.std(means, ddof=1):.6f}"
+    write_claims(house, claim_text(within="mean", reduce="std", stated=expected))
+    assert gate(house) == 0
+
+
+def test_percent_multiplies_by_a_hundred(house):
+    options = {"select": "measurements.training.test_accuracy", "quantity": None, "reduce": "mean", "unit": "%"}
+    write_claims(house, claim_text(stated="50.0", **options))
+    assert gate(house) == 0
+    write_claims(house, claim_text(stated="0.5", **options))
+    assert gate(house) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"check": "approximately"}, "unknown check 'approximately'; expected one of: above, below, equals"),
+        ({"reduce": "mode"}, "unknown reducer 'mode'"),
+        ({"within": "mode"}, "unknown reducer 'mode'"),
+        ({"quantity": "eval"}, "unknown quantity 'eval'"),
+        ({"select": "measurements.["}, "not a JMESPath expression"),
+        ({"stated": "two"}, "expected a decimal number, got 'two'"),
+        ({"stated": "NaN"}, "expected a finite number"),
+        ({"stated": "1e999999"}, "expected a finite number of ordinary size"),
+        ({"tolerance": "loose"}, "expected a decimal number, got 'loose'"),
+        ({"tolerance": "-1"}, "tolerance"),
+        ({"check": "below"}, "does not take tolerance 'printed'"),
+        ({"unit": "kg"}, "expected unit"),
+        ({"id": "Median"}, "expected an id like"),
+        ({"reason": " "}, "expected reason to be a text that is not empty"),
+        ({"reason": None}, "key 'reason' is missing"),
+        ({"sentence": "The median."}, "the sentence must say 'small scale'"),
+        ({"colour": "red"}, "unknown key 'colour'"),
+        ({"records": []}, "at least one path"),
+        ({"records": ["../secret/x.small.json"]}, "expected a record path"),
+        ({"records": ["/etc/x.small.json"]}, "expected a record path"),
+        ({"records": ["alpha_map/..x/y.small.json"]}, "expected a record path"),
+        ({"records": ["alpha_map/net.smoke.json"]}, "never rests on a smoke record"),
+        ({"records": [RECORDS[0], RECORDS[0]]}, "listed twice"),
+    ],
+)
+def test_a_malformed_claim_exits_2_and_is_named(house, capsys, changes, message):
+    write_claims(house, claim_text(**({"stated": MEDIAN} | changes)))
+    assert gate(house) == 2
+    error = capsys.readouterr().err
+    assert message in error and "test.toml, claim 1" in error
+
+
+def test_a_doubled_id_exits_2(house, capsys):
+    write_claims(house, claim_text(), claim_text())
+    assert gate(house) == 2
+    assert "used twice" in capsys.readouterr().err
+
+
+def test_reports_hold_every_verdict_and_escape_what_they_quote(house):
+    from junitparser import JUnitXml
+
+    hostile = "At small scale, <b>]]>&\x1b[31m ::error:: the median."
+    write_claims(house, claim_text(stated=MEDIAN, sentence=hostile), claim_text(id="test.wrong", stated="9.999"))
+    assert gate(house, "--json", f"{house}/out/claims.json", "--junit", f"{house}/out/junit.xml") == 1
+    table = json.loads((house / "out" / "claims.json").read_text())
+    assert {key: entry["status"] for key, entry in table["claims"].items()} == {
+        "test.median_alpha": "PASS",
+        "test.wrong": "FAIL",
+    }
+    report = JUnitXml.fromfile(f"{house}/out/junit.xml")
+    assert (report.tests, report.failures, report.errors) == (4, 1, 0)
+
+
+def test_the_terminal_never_gets_control_codes_from_a_file(house, capsys):
+    write_claims(house, claim_text(stated=MEDIAN, sentence="At small scale \x1b[31m[red]the median[/red]."))
+    gate(house, "-v")
+    out = capsys.readouterr().out
+    assert "\x1b" not in out and "[red]the median[/red]" in out
+
+
+def test_wrong_usage_exits_2(python, root):
+    done = subprocess.run([python, "verify_claims.py", "--nonsense"], cwd=root, capture_output=True, text=True)
+    assert done.returncode == 2 and "usage:" in done.stderr
+
+
+@pytest.mark.parametrize("script", ["verify_claims.py", "generate_figures.py"])
+def test_the_light_programs_import_no_torch(house, script, root):
+    code = (
+        f"import runpy, sys; sys.argv = [{script!r}, '--results', {str(house / 'results')!r}]\n"
+        f"try: runpy.run_path({script!r}, run_name='__main__')\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'torchvision', 'datasets', 'hydra', 'transformers'} & set(sys.modules)\n"
+        "print('HEAVY', sorted(heavy))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
+    assert "HEAVY []" in done.stdout, done.stdout + done.stderr

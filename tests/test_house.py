@@ -1,0 +1,91 @@
+"""The house keeps its own rules: imports, the frozen state, the paper's numbers, the README's map."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+from layercurv.claims.command import main
+from layercurv.claims.load import load_claims
+from layercurv.results import schema
+
+LIGHT = ("claims", "figures", "fits", "results")
+
+
+def test_import_contracts_hold(root):
+    done = subprocess.run([f"{sys.prefix}/bin/lint-imports"], cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_every_frozen_record_meets_its_schema_and_names_a_clean_commit(root):
+    records = sorted((root / "results").glob("*/*.json"))
+    assert records
+    for path in records:
+        record = json.loads(path.read_text())
+        assert not schema.violations(record, record["experiment"]), path.name
+        assert path.name == f"{record['variant']}.{record['scale']}.json"
+        assert record["provenance"]["code"]["dirty"] is False, path.name
+
+
+def test_all_claims_of_the_paper_are_verified(root, monkeypatch):
+    monkeypatch.chdir(root)
+    assert main(["--quiet"]) == 0
+
+
+def test_moving_any_stated_value_by_one_unit_fails(root, tmp_path):
+    """Each claim's number is moved up and down by one unit of its last digit; tight checks must all notice."""
+    for file in (root / "claims").glob("*.toml"):
+        original = file.read_text()
+        for claim in load_claims(root / "claims"):
+            if claim.check in ("below", "above"):
+                continue  # a bound with a meaning of its own, not a measured value
+            for sign in (1, -1):
+                moved = f'id = "{claim.id}"'
+                head, _, tail = original.partition(moved)
+                number = f"{claim.number + sign * claim.last_digit:f}" if "e" not in claim.stated else None
+                number = number or f"{claim.number + sign * claim.last_digit}"
+                tail = tail.replace(f'stated = "{claim.stated}"', f'stated = "{number}"', 1)
+                (tmp_path / file.name).write_text(head + moved + tail)
+                assert main(["--quiet", "--claims", str(tmp_path), "--results", f"{root}/results"]) == 1, claim.id
+
+
+def test_the_paper_prints_claims_and_every_claim_is_printed(root):
+    text = "\n".join(path.read_text() for path in (root / "paper").rglob("*.typ"))
+    printed = set(re.findall(r'claim\("([a-z0-9_.]+)"\)', text))
+    ids = {claim.id for claim in load_claims(root / "claims")}
+    assert printed <= ids, f"unknown: {printed - ids}"
+    assert ids <= printed, f"never printed: {ids - printed}"
+
+
+@pytest.mark.parametrize("package", LIGHT)
+def test_light_packages_hold_no_code_that_runs_text(root, package):
+    forbidden = {"eval", "exec", "compile", "__import__", "pickle", "marshal", "shelve", "instantiate"}
+    for path in (root / "layercurv" / package).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [node.id] if isinstance(node, ast.Name) else []
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                names = [alias.name for alias in node.names] + [getattr(node, "module", None) or ""]
+            assert not forbidden & set(names), f"{path.name}:{node.lineno}"
+
+
+def test_everything_the_readme_points_to_exists(root):
+    text = (root / "README.md").read_text()
+    for path in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (root / path).exists(), path
+
+
+def test_every_experiment_has_its_config_schema_and_section(root):
+    methods = (root / "EXPERIMENTS.md").read_text()
+    for script in (root / "experiments").glob("[a-z]*.py"):
+        assert (root / "configs" / f"{script.stem}.yaml").is_file()
+        assert (root / "layercurv/results/schemas" / schema.VERSION / f"{script.stem}.json").is_file()
+        assert f"## {script.stem}" in methods
+
+
+def test_no_file_is_longer_than_400_lines(root):
+    tracked = subprocess.run(["git", "ls-files", "*.py"], cwd=root, capture_output=True, text=True, check=True)
+    lengths = {name: len((root / name).read_text().splitlines()) for name in tracked.stdout.split()}
+    assert max(lengths.values()) <= 400, max(lengths, key=lengths.get)
