@@ -14,9 +14,13 @@ class NotEvaluable(Exception):  # ruff: ignore[error-suffix-on-exception-name] -
     """A value a claim needs is absent or is not a finite number; the message says which."""
 
 
-def _value(values: np.ndarray) -> float:
-    if values.size != 1:
-        raise NotEvaluable(f"expected one value, the selector gives {values.size}; reduce them")
+class Disagreement(Exception):  # ruff: ignore[error-suffix-on-exception-name] - likewise
+    """Values that must all be the same are not; the message gives their range."""
+
+
+def _same(values: np.ndarray) -> float:
+    if np.ptp(values) > 0:
+        raise Disagreement(f"expected one value throughout, found {values.min():.12g} to {values.max():.12g}")
     return float(values[0])
 
 
@@ -27,7 +31,7 @@ def _std(values: np.ndarray) -> float:
 
 
 REDUCERS: dict[str, Callable[[np.ndarray], float]] = {
-    "value": _value,
+    "same": _same,
     "count": lambda values: float(values.size),
     "sum": lambda values: float(values.sum()),
     "mean": lambda values: float(values.mean()),
@@ -50,6 +54,7 @@ def reduce_values(values: list, reducer: str) -> float:
 
     Raises:
         NotEvaluable: If there is no value, or one is not a finite number.
+        Disagreement: If the reducer is "same" and the values are not.
     """
     if not values:
         raise NotEvaluable("the selector finds nothing")

@@ -7,7 +7,7 @@ from pathlib import Path
 import jmespath
 from jmespath.exceptions import JMESPathError
 
-from layercurv.claims.checks import NotEvaluable, accepted_interval, reduce_values
+from layercurv.claims.checks import Disagreement, NotEvaluable, accepted_interval, reduce_values
 from layercurv.claims.claim import EXIT_CODES, Claim, Status, Verdict
 from layercurv.claims.quantities import QUANTITIES
 from layercurv.claims.records import SealedRecords
@@ -68,8 +68,10 @@ def judge(claim: Claim, records: SealedRecords) -> Verdict:
         value, n = recompute(claim, documents)
     except NotEvaluable as reason:
         return Verdict(claim.id, Status.MISSING, str(reason), claim)
+    except Disagreement as reason:
+        return Verdict(claim.id, Status.FAIL, str(reason), claim)
     low, high = accepted_interval(claim)
-    inside = low <= Decimal(value) <= high
+    inside = low <= Decimal(repr(value)) <= high
     detail = f"{value:.12g} from {n} values, accepted {low} to {high}"
     return Verdict(claim.id, Status.PASS if inside else Status.FAIL, detail, claim, value, n)
 
@@ -86,6 +88,7 @@ def recompute(claim: Claim, documents: list) -> tuple[float, int]:
 
     Raises:
         NotEvaluable: If something the claim needs is absent or not a finite number.
+        Disagreement: If values that must be the same differ.
     """
     per_record = [_values(claim, name, document) for name, document in zip(claim.records, documents, strict=True)]
     n = sum(map(len, per_record))

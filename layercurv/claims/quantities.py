@@ -4,7 +4,10 @@ Each function takes a layer of an `alpha_map` record and reads raw measurements 
 stored fit is never trusted; `stored_*` quantities compare the stored fit with the recomputed one.
 """
 
+import functools
 from collections.abc import Callable
+
+import numpy as np
 
 from layercurv.fits import alignment_terms, decomposition_slopes, fit_spectral_exponents, usable_directions
 from layercurv.fits.decomposition import TERMS
@@ -12,8 +15,13 @@ from layercurv.fits.decomposition import TERMS
 KINDS = ("empirical", "ggn")
 
 
+@functools.lru_cache(maxsize=4096)  # many claims ask for the same fit of the same numbers
+def _fitted(sigma: tuple, h: tuple, is_null: tuple) -> dict:
+    return fit_spectral_exponents(sigma, h, is_null)
+
+
 def _exponents(layer: dict) -> dict:
-    return fit_spectral_exponents(layer["singular_values"], layer["curvatures"], layer["is_null"])
+    return _fitted(tuple(layer["singular_values"]), tuple(layer["curvatures"]), tuple(layer["is_null"]))
 
 
 def _fit(name: str, field: str) -> Callable[[dict], float]:
@@ -24,19 +32,47 @@ def _count(name: str) -> Callable[[dict], float]:
     return lambda layer: _exponents(layer)[name]
 
 
+@functools.lru_cache(maxsize=4096)
+def _fitted_slopes(sigma: tuple, h: tuple, is_null: tuple, spectra_d: tuple, spectra_A: tuple, L: int) -> dict:  # ruff: ignore[invalid-argument-name]
+    factor_d, factor_A = (dict(zip(("eigenvalues", "rayleigh"), s, strict=True)) for s in (spectra_d, spectra_A))
+    return decomposition_slopes(sigma, alignment_terms(h, factor_d, factor_A, L), usable_directions(sigma, h, is_null))
+
+
 def _slopes(layer: dict, kind: str) -> dict[str, float]:
-    sigma, h = layer["singular_values"], layer["curvatures"]
-    factors = layer["kronecker"]
-    terms = alignment_terms(h, factors[kind], factors["A"], layer["n_positions"])
-    return decomposition_slopes(sigma, terms, usable_directions(sigma, h, layer["is_null"]))
+    lists = (tuple(layer[key]) for key in ("singular_values", "curvatures", "is_null"))
+    spectra = (
+        tuple(tuple(layer["kronecker"][factor][key]) for key in ("eigenvalues", "rayleigh")) for factor in (kind, "A")
+    )
+    return _fitted_slopes(*lists, *spectra, layer["n_positions"])
 
 
 def _slope(kind: str, term: str) -> Callable[[dict], float]:
     return lambda layer: _slopes(layer, kind)[term]
 
 
-def _slope_sum_residual(kind: str) -> Callable[[dict], float]:
-    return lambda layer: abs(sum(_slopes(layer, kind).values()) - _exponents(layer)["alpha"]["slope"])
+def _slope_sum_residual(layer: dict) -> float:
+    alpha = _exponents(layer)["alpha"]["slope"]
+    return max(abs(sum(_slopes(layer, kind).values()) - alpha) for kind in KINDS)
+
+
+def _chi_kind_difference(layer: dict) -> float:
+    return abs(_slopes(layer, "empirical")["chi"] - _slopes(layer, "ggn")["chi"])
+
+
+def _alpha_without_first(layer: dict) -> float:
+    return _fitted(*(tuple(layer[key][1:]) for key in ("singular_values", "curvatures", "is_null")))["alpha"]["slope"]
+
+
+def _alpha_residual_sd(layer: dict) -> float:
+    # RSS = standard_error^2 * (n - 2) * Sxx, so the residuals' standard deviation is standard_error * sqrt(Sxx).
+    keep = usable_directions(layer["singular_values"], layer["curvatures"], layer["is_null"])
+    log_sigma = np.log(np.asarray(layer["singular_values"])[keep])
+    return _exponents(layer)["alpha"]["standard_error"] * float(np.sqrt(((log_sigma - log_sigma.mean()) ** 2).sum()))
+
+
+def _alpha_interval_holds_2(layer: dict) -> float:
+    fit = _exponents(layer)["alpha"]
+    return float(fit["ci95_low"] <= 2 <= fit["ci95_high"])
 
 
 def _stored_fit_difference(layer: dict) -> float:
@@ -53,17 +89,16 @@ def _engine_difference(layer: dict) -> float:
     return max(abs(ggn - reference) / abs(reference) for ggn, reference in pairs)
 
 
-def _largest_relative_error(layer: dict) -> float:
+def _relative_errors(layer: dict) -> list[float]:
     keep = usable_directions(layer["singular_values"], layer["curvatures"], layer["is_null"])
     pairs = zip(layer["curvature_standard_errors"], layer["curvatures"], keep, strict=True)
-    return max(error / h for error, h, used in pairs if used)
+    return [error / h for error, h, used in pairs if used]
 
 
 QUANTITIES: dict[str, Callable[[dict], float]] = {
     "alpha": _fit("alpha", "slope"),
     "alpha_r2": _fit("alpha", "r2"),
-    "alpha_ci95_low": _fit("alpha", "ci95_low"),
-    "alpha_ci95_high": _fit("alpha", "ci95_high"),
+    "alpha_interval_holds_2": _alpha_interval_holds_2,
     "gamma": _fit("gamma", "slope"),
     "s": _fit("s", "slope"),
     "transfer_relative_error": _count("transfer_relative_error"),
@@ -71,9 +106,14 @@ QUANTITIES: dict[str, Callable[[dict], float]] = {
     "n_null": _count("n_null"),
     "n_negative": _count("n_negative"),
     "engine_difference": _engine_difference,
-    "largest_relative_error": _largest_relative_error,
+    "largest_relative_error": lambda layer: max(_relative_errors(layer)),
+    "median_relative_error": lambda layer: float(np.median(_relative_errors(layer))),
+    "alpha_without_first": _alpha_without_first,
+    "alpha_residual_sd": _alpha_residual_sd,
+    "slope_spectra": lambda layer: _slopes(layer, "ggn")["lambda_d"] + _slopes(layer, "ggn")["lambda_A"],
+    "slope_sum_residual": _slope_sum_residual,
+    "slope_chi_kind_difference": _chi_kind_difference,
     "stored_fit_difference": _stored_fit_difference,
     "stored_slope_difference": _stored_slope_difference,
     **{f"slope_{term}_{kind}": _slope(kind, term) for kind in KINDS for term in TERMS},
-    **{f"slope_sum_residual_{kind}": _slope_sum_residual(kind) for kind in KINDS},
 }

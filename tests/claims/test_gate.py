@@ -218,6 +218,13 @@ def test_reducing_within_records_comes_before_reducing_across(house):
     assert gate(house) == 0
 
 
+def test_same_fails_when_records_disagree(house):
+    write_claims(house, claim_text(select="measurements.n_samples", quantity=None, reduce="same", stated="64"))
+    assert gate(house) == 0
+    change_record(house, lambda record: record["measurements"].update(n_samples=65), reseal=True)
+    assert gate(house) == 1
+
+
 def test_percent_multiplies_by_a_hundred(house):
     options = {"select": "measurements.training.test_accuracy", "quantity": None, "reduce": "mean", "unit": "%"}
     write_claims(house, claim_text(stated="50.0", **options))
