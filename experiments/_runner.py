@@ -10,7 +10,6 @@ from pathlib import Path
 import hydra
 import torch
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from layercurv.errors import InputError
@@ -49,12 +48,16 @@ class Run:
 def launch(experiment: str, measure: Callable[[Run], dict]) -> None:
     """Be the main program of an experiment script.
 
-    Bad input ends it with one message and exit code 2; in a sweep (`-m`) the other variants still run.
+    Bad input ends it with one message and exit code 2; in a sweep (`-m`) the other variants still run first.
 
     Args:
         experiment: Experiment id; also the name of its configuration.
         measure: Returns the record's measurements and, under `provenance`, what it adds to the provenance.
+
+    Raises:
+        SystemExit: With code 2 on bad input.
     """
+    failed: list[InputError] = []
 
     @hydra.main(version_base="1.3", config_path=CONFIGS, config_name=experiment)
     def main(cfg: DictConfig) -> None:
@@ -62,11 +65,13 @@ def launch(experiment: str, measure: Callable[[Run], dict]) -> None:
             run_one(experiment, measure, cfg, record_variant(cfg), list(HydraConfig.get().overrides.task))
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)
-            if HydraConfig.get().mode == RunMode.MULTIRUN:
-                raise
-            raise SystemExit(2) from error
+            failed.append(error)
+            if "BasicLauncher" not in HydraConfig.get().launcher["_target_"]:
+                raise  # in another process the list below would not hear of it
 
     main()
+    if failed:
+        raise SystemExit(2)
 
 
 def run_one(

@@ -153,6 +153,15 @@ def test_bad_input_on_the_command_line_exits_2_without_a_traceback(tmp_path, roo
     assert "Traceback" not in done.stderr and "error: device=cuda: this torch sees no CUDA device" in done.stderr
 
 
+def test_in_a_sweep_a_failed_variant_does_not_void_the_others_yet_shows_in_the_exit_code(tmp_path, root, python):
+    sweep = command(python, tmp_path, "seed=0", "curvature.top_k=0,4", f"hydra.sweep.dir={tmp_path}/out", "-m")
+    done = subprocess.run(sweep, cwd=root, capture_output=True, text=True)
+    assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr
+    assert "error: curvature.top_k: expected a positive integer, got 0" in done.stderr
+    names = [path.name for path in (tmp_path / "results" / "alpha_map").iterdir()]
+    assert names == ["resnet18_synthetic_seed0+curvature.top_k=4.smoke.json"]
+
+
 # A run slow enough to be killed at a chosen place: each phase writes its checkpoint after every step.
 SLOW = (
     "data.n_train=512", "training.checkpoint_s=0", "curvature.checkpoint_s=0",
