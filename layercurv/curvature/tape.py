@@ -79,7 +79,8 @@ class LayerTape:
         self.inputs, self.outputs = {}, {}
         handles = [layer.module.register_forward_hook(self._hook(layer.name)) for layer in self._layers]
         try:
-            result = model(inputs)
+            # Inputs that require gradients make every layer's output part of a graph, the first layer's too.
+            result = model(inputs.detach().requires_grad_(inputs.is_floating_point()))
         finally:
             for handle in handles:
                 handle.remove()
@@ -103,7 +104,7 @@ class LayerTape:
         def keep(_module, arguments, output):
             if name in self.outputs:
                 raise InputError(f"layer {name}: expected to run once per forward pass, ran twice (a shared layer)")
-            if not output.requires_grad:
+            if not output.requires_grad:  # behind an embedding of integer inputs
                 output.requires_grad_()
             self.inputs[name], self.outputs[name] = arguments[0].detach(), output
             self._versions[name] = output._version

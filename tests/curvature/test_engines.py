@@ -204,6 +204,11 @@ def run_ggn(model, inputs=None):
         (nn.ReLU(), None, "expected at least one nn.Linear or nn.Conv2d"),
         (Twice(), None, "layer layer: expected to run once"),
         (InPlace(), None, "layer second: what follows overwrites its output in place"),
+        (
+            nn.Sequential(nn.Linear(4, 4), nn.ReLU(inplace=True), nn.Linear(4, 3)),
+            None,
+            "layer 0: what follows overwrites its output in place",
+        ),
         (nn.Sequential(nn.Linear(4, 3), nn.Dropout()), None, "layer 1: expected Dropout in eval mode"),
         (nn.Sequential(nn.Linear(4, 3)), torch.full((2, 4), torch.nan), "NaN or infinity"),
         (
