@@ -77,7 +77,11 @@ def _alpha_interval_holds_2(layer: dict) -> float:
 
 def _stored_fit_difference(layer: dict) -> float:
     found, stored = _exponents(layer), layer["fits"]
-    return max(abs(found[name]["slope"] - stored[name]["slope"]) for name in ("alpha", "gamma", "s", "s_unsorted"))
+    fields = {name: value for name, value in found.items() if not isinstance(value, dict)}
+    differences = [abs(value - stored[name]) for name, value in fields.items()]
+    for name in found.keys() - fields.keys():
+        differences += [abs(value - stored[name][field]) for field, value in found[name].items()]
+    return max(differences)
 
 
 def _stored_slope_difference(layer: dict) -> float:

@@ -38,7 +38,8 @@ def directional_curvature(
         >>> from layercurv.curvature import SquaredError, gradient_directions
         >>> model, x, y = torch.nn.Linear(2, 1, bias=False), torch.eye(2), torch.ones(2, 1)
         >>> found = gradient_directions(model, SquaredError(), [(x, y)], weight_layers(model), top_k=1)
-        >>> directional_curvature(model, SquaredError(), [(x, y)], found, "ggn")[""].curvatures.item()  # v^T E[xx^T] v
+        >>> h = directional_curvature(model, SquaredError(), [(x, y)], found, "ggn")[""].curvatures
+        >>> round(h.item(), 6)  # v^T E[x x^T] v with E[x x^T] = I/2
         0.5
     """
     measure = choose("curvature engine", engine, ENGINES)
