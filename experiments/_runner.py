@@ -41,8 +41,8 @@ class Run:
             The file, and the fingerprint of that configuration.
         """
         config = recorded_config(self.cfg)
-        print_ = fingerprint({"seed": config["seed"]} | {part: config[part] for part in parts})
-        return Path(self.cfg.place.checkpoints) / f"{name}-{print_[:16]}.pt", print_
+        digest = fingerprint({"seed": config["seed"]} | {part: config[part] for part in parts})
+        return Path(self.cfg.place.checkpoints) / f"{name}-{digest[:16]}.pt", digest
 
 
 def launch(experiment: str, measure: Callable[[Run], dict]) -> None:
