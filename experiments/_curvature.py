@@ -57,7 +57,8 @@ def draw_batches(run: Run, data: ImageData) -> list[tuple[torch.Tensor, torch.Te
     for key in ("top_k", "micro_batch", "check_samples", "check_directions"):
         if cfg[key] < 1:
             raise InputError(f"curvature.{key}: expected a positive integer, got {cfg[key]}")
-    choose("curvature.engine", cfg.engine, ENGINES)
+    if cfg.engine not in ENGINES:
+        raise InputError(f"curvature.engine: expected one of {', '.join(ENGINES)}, got {cfg.engine!r}")
     dtype = choose("curvature.dtype", cfg.dtype, DTYPES)
     drawn = measurement_batches(data, cfg.n_samples, cfg.micro_batch, run.cfg.seed)
     return [(inputs.to(dtype, memory_format=torch.channels_last), labels) for inputs, labels in drawn]
@@ -82,13 +83,13 @@ def measure_layers(run: Run, model: nn.Module, batches: list[tuple[torch.Tensor,
     model = model.to(batches[0][0].dtype)
     layers = weight_layers(model)
     directions = gradient_directions(model, loss, batches, layers, cfg.top_k)
+    check = check_engines(run, model, batches[0], directions)
     factors = KroneckerFactors(layers)
     curvatures = GGNCurvature(layers, directions)
     wall_before = _sweep_resumably(run, model, batches, layers, [curvatures, factors])
     found = curvatures.result()
     if cfg.engine != "ggn":
         found = directional_curvature(model, loss, batches, directions, cfg.engine)
-    check = check_engines(run, model, batches[0], directions)
     mean_loss = _mean_loss(model, batches)
     wall_s = wall_before + time.perf_counter() - started
     return MeasuredLayers(layers, directions, found, factors, check, mean_loss, wall_s)

@@ -6,11 +6,13 @@
 - `directions`: top singular directions of the mean gradient
 - `directional`: h_k by either engine
 - `double_backward`: the reference engine, exact for any twice differentiable network
+- `certificate`: whether the GGN form is exact for a layer
 - `ggn`: the fast engine, exact for networks piecewise linear in each weight
 - `kronecker`: factors C_A and C_d from per-sample output gradients
 - `sweep`: one pass over micro-batches that feeds `ggn` and `kronecker` together
 """
 
+from layercurv.curvature.certificate import not_affine
 from layercurv.curvature.directional import ENGINES, directional_curvature
 from layercurv.curvature.directions import (
     Directions,
@@ -38,6 +40,7 @@ __all__ = [
     "double_backward_curvature",
     "gradient_directions",
     "mean_gradients",
+    "not_affine",
     "sweep",
     "top_singular_directions",
     "weight_layers",

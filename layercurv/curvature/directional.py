@@ -5,13 +5,17 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from layercurv.curvature.certificate import not_affine
 from layercurv.curvature.directions import Directions
 from layercurv.curvature.double_backward import double_backward_curvature
 from layercurv.curvature.ggn import GGNCurvature, LayerCurvature
 from layercurv.curvature.layers import weight_layers
 from layercurv.curvature.losses import Loss
 from layercurv.curvature.sweep import sweep
-from layercurv.errors import choose
+from layercurv.curvature.tape import require_eval_mode
+from layercurv.errors import InputError
+
+ENGINES = ("auto", "double_backward", "ggn")
 
 
 def directional_curvature(
@@ -19,7 +23,7 @@ def directional_curvature(
     loss: Loss,
     batches: Sequence[tuple[torch.Tensor, torch.Tensor]],
     directions: dict[str, Directions],
-    engine: str,
+    engine: str = "auto",
 ) -> dict[str, LayerCurvature]:
     """Measure h_k = vec(u_k v_k^T)^T H vec(u_k v_k^T) for every layer that has directions.
 
@@ -28,11 +32,14 @@ def directional_curvature(
         loss: The loss; its mean over all samples is what is differentiated.
         batches: Micro-batches (inputs, targets).
         directions: Layer name to directions.
-        engine: "double_backward", exact for any network, or "ggn", far faster and exact under the condition stated
-            in `layercurv.curvature.ggn`.
+        engine: "double_backward", exact for any network; "ggn", far faster, refused where it is not exact; "auto", for
+            each layer `ggn` where `certificate` finds it exact and `double_backward` elsewhere.
 
     Returns:
-        Layer name to curvature.
+        Layer name to curvature; each says which engine measured it.
+
+    Raises:
+        InputError: If the engine is unknown, or `ggn` is asked for and not exact for some layer.
 
     Example:
         >>> from layercurv.curvature import SquaredError, gradient_directions
@@ -42,22 +49,23 @@ def directional_curvature(
         >>> round(h.item(), 6)  # v^T E[x x^T] v with E[x x^T] = I/2
         0.5
     """
-    measure = choose("curvature engine", engine, ENGINES)
-    return measure(model, loss, batches, directions)
-
-
-def _by_ggn(model, loss, batches, directions) -> dict[str, LayerCurvature]:
+    if engine not in ENGINES:
+        raise InputError(f"unknown curvature engine {engine!r}; expected one of: {', '.join(ENGINES)}")
     layers = weight_layers(model, list(directions))
-    visitor = GGNCurvature(layers, directions)
-    sweep(model, loss, batches, layers, [visitor])
-    return visitor.result()
-
-
-def _by_double_backward(model, loss, batches, directions) -> dict[str, LayerCurvature]:
-    layers = weight_layers(model, list(directions))
-    n_samples = sum(len(inputs) for inputs, _ in batches)
-    found = double_backward_curvature(model, loss, batches, directions, layers)
-    return {name: LayerCurvature(h, None, n_samples) for name, h in found.items()}
-
-
-ENGINES = {"double_backward": _by_double_backward, "ggn": _by_ggn}
+    require_eval_mode(model)
+    reasons = {} if engine == "double_backward" else not_affine(model, batches[0][0], layers)
+    if engine == "ggn" and reasons:
+        name, reason = next(iter(reasons.items()))
+        raise InputError(f"layer {name}: the ggn engine is not exact here: {reason}; use engine='auto'")
+    slow = [layer for layer in layers if engine == "double_backward" or layer.name in reasons]
+    fast = [layer for layer in layers if layer not in slow]
+    found = {}
+    if fast:
+        visitor = GGNCurvature(fast, directions)
+        sweep(model, loss, batches, fast, [visitor])
+        found |= visitor.result()
+    if slow:
+        n_samples = sum(len(inputs) for inputs, _ in batches)
+        values = double_backward_curvature(model, loss, batches, directions, slow)
+        found |= {name: LayerCurvature(h, None, n_samples, "double_backward") for name, h in values.items()}
+    return {name: found[name] for name in directions}

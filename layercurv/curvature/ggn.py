@@ -8,7 +8,7 @@ l. C backward passes serve all layers and all directions at once.
 Exact where the network's output is, near the current weights, linear in each single weight matrix: then perturbing one
 W moves the output linearly and only the loss curves. This holds for ReLU, max and average pooling, BatchNorm in eval
 mode, residual sums, linear and convolution layers. It does not hold through GELU, softmax attention or LayerNorm, nor
-for weights that are used twice; there this engine returns the GGN value, which is not h.
+for weights that are used twice; there this form is the GGN value, which is not h. `certificate` tells which it is.
 """
 
 from dataclasses import dataclass
@@ -26,6 +26,7 @@ class LayerCurvature:
     curvatures: torch.Tensor  # [K], of the mean loss
     standard_errors: torch.Tensor | None  # [K], over samples at fixed directions; None where an engine has none
     n_samples: int
+    engine: str  # that measured it
 
 
 class GGNCurvature:
@@ -91,7 +92,7 @@ class GGNCurvature:
         for name, total in self._sums["h"].items():
             mean = total / n
             variance = (self._sums["h_squared"][name] / n - mean.square()).clamp_min(0) * n / max(1, n - 1)
-            found[name] = LayerCurvature(mean, (variance / n).sqrt(), n)
+            found[name] = LayerCurvature(mean, (variance / n).sqrt(), n, "ggn")
         return found
 
     def state_dict(self) -> dict:
