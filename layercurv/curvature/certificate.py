@@ -17,7 +17,7 @@ from torch import nn
 
 from layercurv.curvature.layers import WeightLayer
 
-N_SAMPLES = 4  # few are enough: the answer is about which operations occur, at each of many units
+N_SAMPLES = 2  # few are enough: the answer is about which operations occur, at each of many units
 
 
 def not_affine(model: nn.Module, inputs: torch.Tensor, layers: list[WeightLayer]) -> dict[str, str]:

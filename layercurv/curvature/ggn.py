@@ -32,6 +32,8 @@ class LayerCurvature:
 class GGNCurvature:
     """Accumulates h_k over a `sweep`; a visitor."""
 
+    needs_loss_gradient = False
+
     def __init__(self, layers: list[WeightLayer], directions: dict[str, Directions]):
         """Start with empty sums.
 
@@ -67,7 +69,7 @@ class GGNCurvature:
             self._per_sample[layer.name] += (M * self._left[layer.name]).sum(1).square_()
 
     def on_loss_gradient(self, gradients: dict[str, torch.Tensor]) -> None:
-        """Ignore the gradient of the loss itself; curvature needs the root columns only.
+        """Ignore the gradient of the loss itself, asked for by another visitor.
 
         Args:
             gradients: Layer name to the loss gradient at the layer's output.

@@ -16,6 +16,8 @@ KINDS = ("empirical", "ggn")
 class KroneckerFactors:
     """Accumulates C_A and both kinds of C_d over a `sweep`; a visitor. Memory: n^2 + 2 m^2 doubles per layer."""
 
+    needs_loss_gradient = True
+
     def __init__(self, layers: list[WeightLayer]):
         """Start with empty sums.
 

@@ -1,4 +1,8 @@
-"""One pass over micro-batches: a forward pass and C + 1 backward passes each, shared by all visitors and layers."""
+"""One pass over micro-batches, shared by all visitors and layers.
+
+Each micro-batch costs a forward pass, a backward pass per column of the loss Hessian's root, and one more if a visitor
+asks for the gradient of the loss itself. No weight gradients are formed.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -14,6 +18,8 @@ from layercurv.errors import InputError
 
 class Visitor(Protocol):
     """What accumulates over a sweep. Called in this order for each micro-batch; columns repeat."""
+
+    needs_loss_gradient: bool  # without such a visitor that backward pass is left out
 
     def on_inputs(self, inputs: dict[str, torch.Tensor]) -> None:
         """See the layers' inputs."""
@@ -71,7 +77,9 @@ def _visit(model: nn.Module, loss: Loss, batch: tuple, tape: LayerTape, visitors
             gradients = tape.output_gradients(outputs, column)
             for visitor in visitors:
                 visitor.on_root_column(gradients)
-        gradients = tape.output_gradients(outputs, loss.output_gradient(outputs, targets))
+        if any(visitor.needs_loss_gradient for visitor in visitors):
+            gradients = tape.output_gradients(outputs, loss.output_gradient(outputs, targets))
+            for visitor in visitors:
+                visitor.on_loss_gradient(gradients)
         for visitor in visitors:
-            visitor.on_loss_gradient(gradients)
             visitor.on_batch_end()
