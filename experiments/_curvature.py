@@ -108,13 +108,15 @@ def check_engines(run: Run, model: nn.Module, batch: tuple, directions: dict[str
         Layer name to `{"k", "ggn", "double_backward", "max_relative_difference"}`; k counts from 1.
 
     Raises:
-        InputError: If the engine in use is `ggn` and a difference exceeds `curvature.check_tolerance`.
+        InputError: If the engine in use is `ggn` and not exact for a layer, or off by more than
+            `curvature.check_tolerance`.
     """
     cfg = run.cfg.curvature
     samples = [tuple(part[: cfg.check_samples] for part in batch)]
     chosen = {name: _spread(found, cfg.check_directions) for name, found in directions.items()}
     some = {name: _subset(directions[name], index) for name, index in chosen.items()}
-    ggn, exact = (directional_curvature(model, CrossEntropy(), samples, some, e) for e in ("ggn", "double_backward"))
+    engines = ("auto" if cfg.engine == "double_backward" else cfg.engine), "double_backward"
+    ggn, exact = (directional_curvature(model, CrossEntropy(), samples, some, engine) for engine in engines)
     result = {}
     for name, index in chosen.items():
         h, reference = ggn[name].curvatures, exact[name].curvatures
