@@ -86,9 +86,11 @@ def measure_layers(run: Run, model: nn.Module, batches: list[tuple[torch.Tensor,
     check = check_engines(run, model, batches[0], directions)
     factors = KroneckerFactors(layers)
     curvatures = GGNCurvature(layers, directions)
-    wall_before = _sweep_resumably(run, model, batches, layers, [curvatures, factors])
-    found = curvatures.result()
-    if cfg.engine != "ggn":
+    visitors = [curvatures, factors] if cfg.engine == "ggn" else [factors]
+    wall_before = _sweep_resumably(run, model, batches, layers, visitors)
+    if cfg.engine == "ggn":
+        found = curvatures.result()
+    else:
         found = directional_curvature(model, loss, batches, directions, cfg.engine)
     mean_loss = _mean_loss(model, batches)
     wall_s = wall_before + time.perf_counter() - started
