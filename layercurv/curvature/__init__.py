@@ -1,19 +1,33 @@
 """Exact curvature of a network's weight layers along chosen directions.
 
-- `layers`: which weights are measured, and their matrix view
-- `losses`: mean losses with the root of their Hessian in the network's output
-- `tape`: layer inputs and outputs of one forward pass
+What is measured:
+
+- `layers`: which weights, and their matrix view
+- `losses`: mean losses with root and quadratic form of their Hessian in the network's output
 - `directions`: top singular directions of the mean gradient
-- `directional`: h_k by either engine
-- `double_backward`: the reference engine, exact for any twice differentiable network
-- `certificate`: whether the GGN form is exact for a layer
-- `ggn`: the fast engine, exact for networks piecewise linear in each weight
-- `kronecker`: factors C_A and C_d from per-sample output gradients
+
+How a network is seen:
+
+- `tape`: its operations, recorded from one forward pass
+- `uses`: where a weight is applied among them
+- `rules`: which operation is differentiated how; `derivatives` the general kinds, `normalization` those by formula
+- `traced`: the way from each layer to the output, and where the samples lie
+
+The engines, and what else one pass can collect:
+
+- `directional`: h_k of many layers in one call; `cost` picks the engine for each
+- `double_backward`: the reference, exact for any twice differentiable network
+- `ggn`: one backward pass per class for all layers, exact where the network is piecewise affine in the weight
+- `tangent`: one forward pass per direction, exact for smooth networks too
 - `sweep`: one pass over micro-batches that feeds `ggn` and `kronecker` together
+- `kronecker`: factors C_A and C_d from per-sample output gradients
+- `alignment`: concentration and SUD, direction by direction
+- `spectrum`: eigenvalues, trace and density of one layer's block, by curvlinops
+- `precision`: float32 means float32
 """
 
-from layercurv.curvature.certificate import not_affine
-from layercurv.curvature.directional import ENGINES, directional_curvature
+from layercurv.curvature.alignment import Alignment, AlignmentMoments
+from layercurv.curvature.directional import ENGINES, chosen_engines, directional_curvature
 from layercurv.curvature.directions import (
     Directions,
     gradient_directions,
@@ -21,26 +35,31 @@ from layercurv.curvature.directions import (
     top_singular_directions,
 )
 from layercurv.curvature.double_backward import double_backward_curvature
-from layercurv.curvature.ggn import GGNCurvature, LayerCurvature
+from layercurv.curvature.ggn import GGNCurvature
 from layercurv.curvature.kronecker import KroneckerFactors
+from layercurv.curvature.layer_curvature import LayerCurvature
 from layercurv.curvature.layers import WeightLayer, weight_layers
 from layercurv.curvature.losses import CrossEntropy, SquaredError
 from layercurv.curvature.sweep import sweep
+from layercurv.curvature.traced import TracedNetwork
 
 __all__ = [
     "ENGINES",
+    "Alignment",
+    "AlignmentMoments",
     "CrossEntropy",
     "Directions",
     "GGNCurvature",
     "KroneckerFactors",
     "LayerCurvature",
     "SquaredError",
+    "TracedNetwork",
     "WeightLayer",
+    "chosen_engines",
     "directional_curvature",
     "double_backward_curvature",
     "gradient_directions",
     "mean_gradients",
-    "not_affine",
     "sweep",
     "top_singular_directions",
     "weight_layers",

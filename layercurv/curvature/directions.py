@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from layercurv.curvature.layers import WeightLayer
-from layercurv.curvature.losses import Loss
-from layercurv.curvature.tape import require_eval_mode
+from layercurv.curvature.layers import WeightLayer, differentiable
+from layercurv.curvature.losses import Loss, as_loss
+from layercurv.curvature.precision import full_precision
+from layercurv.curvature.tape import network_output
+from layercurv.curvature.traced import require_eval_mode
 from layercurv.errors import InputError
 
 
@@ -43,13 +45,14 @@ def mean_gradients(
         InputError: If there is no batch, or a gradient is not finite.
     """
     require_eval_mode(model)
-    weights = [layer.weight for layer in layers]
+    loss, weights = as_loss(loss), [layer.weight for layer in layers]
     sums = [torch.zeros(layer.shape, dtype=torch.float64, device=layer.weight.device) for layer in layers]
     n_samples = 0
     for inputs, targets in batches:
-        gradients = torch.autograd.grad(loss.sum_loss(model(inputs), targets), weights)
+        with differentiable(layers), full_precision():
+            gradients = torch.autograd.grad(loss.sum_loss(network_output(model, inputs), targets), weights)
         for layer, total, gradient in zip(layers, sums, gradients, strict=True):
-            total += gradient.reshape(layer.shape)
+            total += layer.to_matrix(gradient)
         n_samples += len(inputs)
     if n_samples == 0:
         raise InputError("expected at least one micro-batch, got none")
@@ -110,8 +113,14 @@ def gradient_directions(
 
     Returns:
         Layer name to directions.
+
+    Raises:
+        InputError: If a layer's gradient is zero.
     """
     gradients = mean_gradients(model, loss, batches, layers)
+    for name, gradient in gradients.items():
+        if not gradient.any():
+            raise InputError(f"layer {name}: its gradient is zero (dead units?); leave it out of the layers measured")
     return {
         layer.name: top_singular_directions(gradients[layer.name], top_k, torch.finfo(layer.weight.dtype).eps)
         for layer in layers

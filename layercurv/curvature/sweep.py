@@ -1,7 +1,7 @@
 """One pass over micro-batches, shared by all visitors and layers.
 
-Each micro-batch costs a forward pass, a backward pass per column of the loss Hessian's root, and one more if a visitor
-asks for the gradient of the loss itself. No weight gradients are formed.
+Each micro-batch costs a forward pass, a backward pass per column of the loss Hessian's root if a visitor asks for them,
+and one more if a visitor asks for the gradient of the loss itself. No weight gradients are formed.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,22 +12,27 @@ from torch import nn
 
 from layercurv.curvature.layers import WeightLayer
 from layercurv.curvature.losses import Loss
-from layercurv.curvature.tape import LayerTape, frozen
+from layercurv.curvature.precision import full_precision
+from layercurv.curvature.traced import TracedBatch, TracedNetwork
+from layercurv.curvature.uses import AppliedLayer
 from layercurv.errors import InputError
+
+Gradients = dict[str, torch.Tensor]  # layer name to the gradient at the output of the operation that applies its weight
 
 
 class Visitor(Protocol):
     """What accumulates over a sweep. Called in this order for each micro-batch; columns repeat."""
 
-    needs_loss_gradient: bool  # without such a visitor that backward pass is left out
+    needs_root_columns: bool  # without such a visitor those backward passes are left out
+    needs_loss_gradient: bool
 
-    def on_inputs(self, inputs: dict[str, torch.Tensor]) -> None:
-        """See the layers' inputs."""
+    def on_inputs(self, applied: dict[str, AppliedLayer]) -> None:
+        """See the layers' inputs, by layer name."""
 
-    def on_root_column(self, gradients: dict[str, torch.Tensor]) -> None:
+    def on_root_column(self, gradients: Gradients) -> None:
         """See one column of the loss Hessian's root, pulled back to the layers' outputs."""
 
-    def on_loss_gradient(self, gradients: dict[str, torch.Tensor]) -> None:
+    def on_loss_gradient(self, gradients: Gradients) -> None:
         """See the gradient of the per-sample loss at the layers' outputs."""
 
     def on_batch_end(self) -> None:
@@ -42,6 +47,7 @@ def sweep(
     visitors: Sequence[Visitor],
     first: int = 0,
     after_batch: Callable[[int], None] | None = None,
+    network: TracedNetwork | None = None,
 ) -> None:
     """Feed all visitors from one pass over the micro-batches.
 
@@ -53,33 +59,70 @@ def sweep(
         visitors: What accumulates.
         first: Index of the first micro-batch to visit, when earlier ones are already in the visitors' sums.
         after_batch: Called with the number of finished micro-batches after each.
+        network: The traced network, if there is one already.
 
     Raises:
-        InputError: If there is no micro-batch.
+        InputError: If there is no micro-batch, or a layer's inputs cannot be told apart by sample.
     """
     if not batches:
         raise InputError("expected at least one micro-batch, got none")
-    tape = LayerTape(layers)
-    with frozen(model):
-        for index in range(first, len(batches)):
-            _visit(model, loss, batches[index], tape, visitors)
-            if after_batch is not None:
-                after_batch(index + 1)
+    network = network or TracedNetwork(model, layers)
+    names = [layer.name for layer in layers]
+    for index in range(first, len(batches)):
+        inputs, targets = batches[index]
+        traced = network.at(inputs)
+        for name in names:
+            reason = traced.why_not_apart(name)
+            if reason is not None:
+                raise InputError(f"layer {name}: no per-sample gradients: {reason}")
+        with full_precision():
+            outputs = _visit(traced, names, loss, targets, visitors)
+        if index == len(batches) - 1 and index > first:
+            network.require_faithful(inputs, outputs)
+        if after_batch is not None:
+            after_batch(index + 1)
 
 
-def _visit(model: nn.Module, loss: Loss, batch: tuple, tape: LayerTape, visitors: Sequence[Visitor]) -> None:
-    inputs, targets = batch
-    outputs = tape.record(model, inputs)
+def _visit(
+    traced: TracedBatch, names: list[str], loss: Loss, targets: torch.Tensor, visitors: Sequence[Visitor]
+) -> torch.Tensor:
+    uses = {name: traced.routes[name].use for name in names}
+    ends = {name: use.output for name, use in uses.items()}
+    values = traced.tape.replay(traced.inputs, {*ends.values(), *(u.input for u in uses.values())}, ends.values())
+    outputs = values[traced.tape.network_output]
+    require_finite(outputs)
+
+    def pull_back(column: torch.Tensor) -> Gradients:
+        found = torch.autograd.grad(outputs, [values[end] for end in ends.values()], column, retain_graph=True)
+        return dict(zip(ends, found, strict=True))
+
     with torch.no_grad():
+        applied = {name: AppliedLayer(use, values[use.input], traced.n_samples) for name, use in uses.items()}
         for visitor in visitors:
-            visitor.on_inputs(tape.inputs)
-        for column in loss.hessian_root(outputs):
-            gradients = tape.output_gradients(outputs, column)
-            for visitor in visitors:
+            visitor.on_inputs(applied)
+        wanting = [visitor for visitor in visitors if visitor.needs_root_columns]
+        for column in loss.root_columns(outputs) if wanting else ():
+            gradients = pull_back(column)
+            for visitor in wanting:
                 visitor.on_root_column(gradients)
-        if any(visitor.needs_loss_gradient for visitor in visitors):
-            gradients = tape.output_gradients(outputs, loss.output_gradient(outputs, targets))
-            for visitor in visitors:
+        wanting = [visitor for visitor in visitors if visitor.needs_loss_gradient]
+        if wanting:
+            gradients = pull_back(loss.output_gradient(outputs, targets))
+            for visitor in wanting:
                 visitor.on_loss_gradient(gradients)
         for visitor in visitors:
             visitor.on_batch_end()
+    return outputs.detach()
+
+
+def require_finite(outputs: torch.Tensor) -> None:
+    """Raise if a network's output is not finite.
+
+    Args:
+        outputs: The output.
+
+    Raises:
+        InputError: If it holds NaN or infinity.
+    """
+    if not torch.isfinite(outputs).all():
+        raise InputError("the network's output holds NaN or infinity; check inputs and weights")

@@ -1,0 +1,43 @@
+import pytest
+import torch
+from torch.func import hessian
+
+from layercurv.curvature import CrossEntropy, SquaredError
+from tests.compare import assert_close
+
+CASES = {
+    "cross_entropy": (CrossEntropy(), torch.randn(3, 5), torch.tensor([0, 4, 2])),
+    "two_classes": (CrossEntropy(), torch.randn(3, 2), torch.tensor([0, 1, 1])),
+    "tokens": (CrossEntropy(), torch.randn(2, 3, 4), torch.tensor([[0, 1, 2], [3, 3, 0]])),
+    "squared_error": (SquaredError(), torch.randn(3, 4), torch.randn(3, 4)),
+    "certain": (CrossEntropy(), torch.tensor([[800.0, 0.0, -800.0], [0.0, 60.0, 0.0]]), torch.tensor([0, 1])),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_root_gradient_and_quadratic_form_are_those_of_the_loss(name):
+    loss, outputs, targets = CASES[name]
+    outputs = outputs.double()
+    targets = targets.double() if targets.is_floating_point() else targets
+    columns = torch.stack(list(loss.root_columns(outputs)))  # [columns, N, ...]
+    assert len(columns) == loss.n_root_columns(outputs.shape)
+    tangents = torch.randn(2, *outputs.shape).double()
+    quadratic, gradient = loss.quadratic_form(outputs, tangents), loss.output_gradient(outputs, targets)
+    for i in range(len(outputs)):
+
+        def alone(flat, i=i):
+            return loss.sum_loss(flat.reshape(1, *outputs.shape[1:]), targets[i : i + 1])
+
+        flat = outputs[i].flatten()
+        H = hessian(alone)(flat)
+        S = columns[:, i].flatten(1).T
+        assert_close(S @ S.T, H, 1e-10, 1e-14, f"{name}, root")
+        t = tangents[:, i].flatten(1)
+        assert_close(quadratic[:, i], torch.einsum("ki,ij,kj->k", t, H, t), 1e-10, 1e-14, f"{name}, form")
+        assert_close(gradient[i].flatten(), torch.func.grad(alone)(flat), 1e-10, 1e-14, f"{name}, gradient")
+
+
+def test_the_sum_over_samples_is_a_sum_of_means_over_positions():
+    loss, outputs, targets = CASES["tokens"]
+    expected = torch.nn.functional.cross_entropy(outputs.flatten(0, 1), targets.flatten())
+    assert_close(loss.sum_loss(outputs, targets) / len(outputs), expected, 1e-6)
