@@ -15,6 +15,7 @@ from layercurv.curvature import (
     KroneckerFactors,
     LayerCurvature,
     WeightLayer,
+    chosen_engines,
     directional_curvature,
     gradient_directions,
     sweep,
@@ -76,29 +77,32 @@ def measure_layers(run: Run, model: nn.Module, batches: list[tuple[torch.Tensor,
         The measurements.
 
     Raises:
-        InputError: If the GGN engine and double backpropagation disagree on the check samples.
+        InputError: If the engine in use is not exact for a layer, or disagrees with double backpropagation on the check
+            samples.
     """
     started = time.perf_counter()
     cfg, loss = run.cfg.curvature, CrossEntropy()
     model = model.to(batches[0][0].dtype)
     layers = weight_layers(model)
     directions = gradient_directions(model, loss, batches, layers, cfg.top_k)
-    check = check_engines(run, model, batches[0], directions)
+    check, engines = check_engines(run, model, batches[0], directions)
     factors = KroneckerFactors(layers)
-    curvatures = GGNCurvature(layers, directions)
-    visitors = [curvatures, factors] if cfg.engine == "ggn" else [factors]
-    wall_before = _sweep_resumably(run, model, batches, layers, visitors)
-    if cfg.engine == "ggn":
-        found = curvatures.result()
-    else:
-        found = directional_curvature(model, loss, batches, directions, cfg.engine)
+    curvatures = GGNCurvature([layer for layer in layers if engines[layer.name] == "ggn"], directions, slopes=True)
+    wall_before = _sweep_resumably(run, model, batches, layers, [curvatures, factors])
+    found = curvatures.result()
+    for engine in ("tangent", "double_backward"):
+        some = {name: directions[name] for name in engines if engines[name] == engine}
+        if some:
+            found |= directional_curvature(model, loss, batches, some, engine)
     mean_loss = _mean_loss(model, batches)
     wall_s = wall_before + time.perf_counter() - started
     return MeasuredLayers(layers, directions, found, factors, check, mean_loss, wall_s)
 
 
-def check_engines(run: Run, model: nn.Module, batch: tuple, directions: dict[str, Directions]) -> dict[str, dict]:
-    """Compare both engines on a few samples and directions of every layer.
+def check_engines(
+    run: Run, model: nn.Module, batch: tuple, directions: dict[str, Directions]
+) -> tuple[dict[str, dict], dict[str, str]]:
+    """Compare the engine in use with double backpropagation on a few samples and directions of every layer.
 
     Args:
         run: The run.
@@ -107,34 +111,38 @@ def check_engines(run: Run, model: nn.Module, batch: tuple, directions: dict[str
         directions: All directions.
 
     Returns:
-        Layer name to `{"k", "ggn", "double_backward", "max_relative_difference"}`; k counts from 1.
+        Layer name to `{"k", "found", "double_backward", "max_relative_difference"}`, with k from 1; and layer name to
+        the engine that the configuration comes to.
 
     Raises:
-        InputError: If the engine in use is `ggn` and not exact for a layer, or off by more than
-            `curvature.check_tolerance`.
+        InputError: If the engine is not exact for a layer, or off by more than `curvature.check_tolerance`.
     """
-    cfg = run.cfg.curvature
+    cfg, loss = run.cfg.curvature, CrossEntropy()
     samples = [tuple(part[: cfg.check_samples] for part in batch)]
+    engines = chosen_engines(model, loss, samples[0][0], directions, cfg.engine)
     chosen = {name: _spread(found, cfg.check_directions) for name, found in directions.items()}
     some = {name: _subset(directions[name], index) for name, index in chosen.items()}
-    engines = ("auto" if cfg.engine == "double_backward" else cfg.engine), "double_backward"
-    ggn, exact = (directional_curvature(model, CrossEntropy(), samples, some, engine) for engine in engines)
+    exact = directional_curvature(model, loss, samples, some, "double_backward")
+    checked = {}
+    for engine in set(engines.values()):
+        part = {name: some[name] for name in engines if engines[name] == engine}
+        checked |= directional_curvature(model, loss, samples, part, engine)
     result = {}
     for name, index in chosen.items():
-        h, reference = ggn[name].curvatures, exact[name].curvatures
+        h, reference = checked[name].curvatures, exact[name].curvatures
         difference = float(((h - reference).abs() / reference.abs()).max())
-        if cfg.engine == "ggn" and not difference <= cfg.check_tolerance:
+        if not difference <= cfg.check_tolerance:
             raise InputError(
-                f"layer {name}: the ggn engine is off by {difference:.2g} (relative) from double backpropagation; "
-                "the network is not piecewise linear in this weight, use curvature.engine=double_backward"
+                f"layer {name}: the {engines[name]} engine is off by {difference:.2g} (relative) from double "
+                "backpropagation on the check samples; use curvature.engine=double_backward, or dtype=float64"
             )
         result[name] = {
             "k": [i + 1 for i in index],
-            "ggn": h.tolist(),
+            "found": h.tolist(),
             "double_backward": reference.tolist(),
             "max_relative_difference": difference,
         }
-    return result
+    return result, engines
 
 
 def _sweep_resumably(run: Run, model, batches, layers, visitors) -> float:

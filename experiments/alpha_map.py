@@ -7,7 +7,13 @@ from experiments._runner import Run, launch
 from experiments._training import load_data, trained_model
 from layercurv.curvature import WeightLayer
 from layercurv.errors import InputError
-from layercurv.fits import alignment_terms, decomposition_slopes, fit_spectral_exponents, usable_directions
+from layercurv.fits import (
+    alignment_terms,
+    bootstrap_alpha,
+    decomposition_slopes,
+    fit_spectral_exponents,
+    usable_directions,
+)
 
 
 def measure(run: Run) -> dict:
@@ -63,9 +69,17 @@ def layer_entry(depth: int, layer: WeightLayer, measured: MeasuredLayers) -> dic
         kind: or_missing(missing, f"alpha_slopes.{kind}", decomposition_slopes, sigma, terms[kind], keep)
         for kind in terms
     }
-    errors = found.standard_errors
+    errors, ggn = found.standard_errors, found.ggn
     if errors is None:
-        missing["curvature_standard_errors"] = "double backpropagation gives no per-sample curvatures"
+        missing["curvature_standard_errors"] = f"the {found.engine} engine gives no curvatures per sample here"
+    if ggn is None:
+        missing["ggn_curvatures"] = f"the {found.engine} engine does not measure them"
+    if found.per_sample is None or found.slopes is None:
+        missing["alpha_bootstrap"] = f"the {found.engine} engine gives no derivatives per sample here"
+        bootstrap = None
+    else:
+        samples = found.slopes.numpy(), found.per_sample.numpy()
+        bootstrap = or_missing(missing, "alpha_bootstrap", bootstrap_alpha, *samples, keep)
     return {
         "name": layer.name,
         "depth": depth,
@@ -76,8 +90,11 @@ def layer_entry(depth: int, layer: WeightLayer, measured: MeasuredLayers) -> dic
         "is_null": is_null,
         "curvatures": h,
         "curvature_standard_errors": None if errors is None else errors.tolist(),
+        "ggn_curvatures": None if ggn is None else ggn.tolist(),
+        "engine": found.engine,
         "kronecker": factors,
         "fits": or_missing(missing, "fits", fit_spectral_exponents, sigma, h, is_null),
+        "alpha_bootstrap": bootstrap,
         "alpha_slopes": slopes,
         "missing": missing,
         "engine_check": measured.engine_check[layer.name],

@@ -74,11 +74,14 @@ def _layer(depth: int, name: str, rng: np.random.Generator) -> dict:
         "is_null": is_null.tolist(),
         "curvatures": h.tolist(),
         "curvature_standard_errors": (0.1 * h).tolist(),
+        "ggn_curvatures": h.tolist(),
+        "engine": "ggn",
         "kronecker": kronecker,
         "fits": fit_spectral_exponents(sigma, h, is_null),
+        "alpha_bootstrap": {"ci95_low": 1.0, "ci95_high": 3.0, "standard_error": 0.5, "n_resamples": 1000},
         "alpha_slopes": slopes,
         "missing": {},
         "engine_check": {
-            "k": [1, 4], "ggn": [1.0, 0.5], "double_backward": [1.0, 0.500001], "max_relative_difference": 2e-6,
+            "k": [1, 4], "found": [1.0, 0.5], "double_backward": [1.0, 0.500001], "max_relative_difference": 2e-6,
         },
     }  # fmt: skip

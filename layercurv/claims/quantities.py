@@ -89,8 +89,8 @@ def _stored_slope_difference(layer: dict) -> float:
 
 
 def _engine_difference(layer: dict) -> float:
-    pairs = zip(layer["engine_check"]["ggn"], layer["engine_check"]["double_backward"], strict=True)
-    return max(abs(ggn - reference) / abs(reference) for ggn, reference in pairs)
+    pairs = zip(layer["engine_check"]["found"], layer["engine_check"]["double_backward"], strict=True)
+    return max(abs(found - reference) / abs(reference) for found, reference in pairs)
 
 
 def _relative_errors(layer: dict) -> list[float]:

@@ -103,7 +103,7 @@ def test_every_configuration_composes(model, data, optimizer, scale):
         ("curvature.n_samples=5000", "curvature.n_samples: expected 1 to 256"),
         ("curvature.dtype=int8", "float32, float64"),
         ("curvature.top_k=0", "curvature.top_k: expected a positive integer, got 0"),
-        ("curvature.engine=magic", "double_backward, ggn"),
+        ("curvature.engine=magic", "double_backward, ggn, tangent"),
         ("model.width=0", "model.width: expected a positive integer, got 0"),
         ("device=tpu", "expected cpu or cuda, got 'tpu'"),
         ("training.batch_size=1000", "training.batch_size: expected 1 to 256"),
