@@ -65,7 +65,7 @@ test: $(STAMP)/full ## Install the experiments and test extras, check style, run
 test-all: $(STAMP)/full ## The tests, slow ones too
 	$(RUN) -m pytest
 
-bench: $(STAMP)/full ## Compare the speed of the curvature engines (about two minutes)
+bench: $(STAMP)/full ## Compare the speed of the curvature engines with other ways (about 15 minutes on two cores)
 	$(RUN) -m benchmarks.curvature_engines
 
 freeze: $(STAMP)/light ## Seal results/ anew after a deliberate change; prints what changed

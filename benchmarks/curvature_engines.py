@@ -1,134 +1,311 @@
-"""The GGN engine against double backpropagation, on the same network, samples and directions, in one run.
+"""Seconds per alpha map: our engines against other ways to the same numbers, in one run on the same inputs.
 
-Rivals: one double backpropagation per direction (the source paper's protocol: forward pass, backward pass with graph,
-backward pass again, each time anew, gradients of the one layer only), and `double_backward`, which shares one graph.
-Both are timed on a few directions per layer and scaled to all; a direction's cost does not depend on which it is.
-Finding the directions is left out on all sides.
+An alpha map is h_k along the top K directions of every weight layer. Rivals are prepared once and timed on a few
+directions of every so many layers; their seconds are scaled to all directions. A direction's cost does not depend on
+which it is, but on how deep its layer lies, so the timed layers are spread evenly. Finding the directions is left out
+on all sides.
+
+`--write FILE` keeps the run as a record with its hardware.
 """
 
 import argparse
+import datetime
+import functools
 import statistics
+import sys
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import torch
 from rich.console import Console
 from rich.table import Table
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from benchmarks.networks import NETWORKS, Network, gpt2
+from benchmarks.peak_memory import WORKS, peak_bytes
+from benchmarks.rivals import RIVALS
 from layercurv.curvature import (
     CrossEntropy,
     Directions,
+    TracedNetwork,
+    WeightLayer,
+    chosen_engines,
     directional_curvature,
-    double_backward_curvature,
     gradient_directions,
-    not_affine,
     weight_layers,
 )
-from layercurv.models import resnet18_cifar
+from layercurv.curvature.cost import multiplications
+from layercurv.files import write_text_atomically
+from layercurv.results import schema, strict_json
+from layercurv.results.provenance import git_state, hardware, package_versions
 
-
-def per_direction_protocol(model, loss, batch, directions, layers) -> dict[str, torch.Tensor]:
-    """Compute h_k with one forward pass and one double backpropagation for every single direction.
-
-    Args:
-        model: The network, in eval mode.
-        loss: The loss.
-        batch: Inputs and targets.
-        directions: Layer name to directions.
-        layers: The layers.
-
-    Returns:
-        Layer name to h, [K].
-    """
-    inputs, targets = batch
-    found = {}
-    for layer in layers:
-        values = []
-        for u, v in zip(directions[layer.name].left.T, directions[layer.name].right.T, strict=True):
-            D = torch.outer(u, v).reshape(layer.weight.shape).to(layer.weight.dtype)
-            mean_loss = loss.sum_loss(model(inputs), targets) / len(inputs)
-            (gradient,) = torch.autograd.grad(mean_loss, layer.weight, create_graph=True)
-            (product,) = torch.autograd.grad((gradient * D).sum(), layer.weight)
-            values.append((product * D).sum())
-        found[layer.name] = torch.stack(values)
-    return found
+ROOT = Path(__file__).resolve().parents[1]
+LOSS = CrossEntropy()
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the tables, and write them if asked to."""
     options = _parser().parse_args()
+    torch.set_num_threads(options.threads)
+    started = time.perf_counter()
+    console = Console(width=120)
+    measured = []
+    for network in NETWORKS:
+        if network.name in options.networks:
+            measured.append(measure_network(network, options))
+            _print_network(console, measured[-1])
+    growth = [] if options.no_growth else measure_growth(options)
+    _print_growth(console, growth)
+    if options.write:
+        path = _write(options, measured, growth, time.perf_counter() - started)
+        print(f"wrote {path}")
+
+
+def measure_network(network: Network, options: argparse.Namespace) -> dict:
+    """Time all engines on one network.
+
+    Args:
+        network: The network.
+        options: The command line's.
+
+    Returns:
+        The network's part of the record.
+    """
     torch.manual_seed(0)
-    model = resnet18_cifar(options.width, 10).eval().to(memory_format=torch.channels_last)
-    inputs = torch.randn(options.samples, 3, 32, 32).to(memory_format=torch.channels_last)
-    batch, loss = (inputs, torch.randint(0, 10, (options.samples,))), CrossEntropy()
+    model, batch = _channels_last(network.build().eval()), network.draw(network.n_samples)
     layers = weight_layers(model)
-    directions = gradient_directions(model, loss, [batch], layers, options.top_k)
-    timed = {name: _first(found, options.timed) for name, found in directions.items()}
-    n_all, n_timed = (sum(len(d.singular_values) for d in part.values()) for part in (directions, timed))
+    directions = gradient_directions(model, LOSS, [batch], layers, options.top_k)
+    n_directions = sum(len(found.singular_values) for found in directions.values())
     with torch.no_grad():
-        forward_s, _ = _median_seconds(lambda: model(inputs), repeats=5)
-    certificate_s, _ = _median_seconds(lambda: not_affine(model, inputs, layers), repeats=3)
-    ggn_s, ggn = _median_seconds(lambda: directional_curvature(model, loss, [batch], directions, "ggn"), repeats=5)
-    shared_s, _ = _seconds(lambda: double_backward_curvature(model, loss, [batch], timed, layers))
-    single_s, single = _seconds(lambda: per_direction_protocol(model, loss, batch, timed, layers))
-    rows = [
-        ("one double backpropagation per direction", single_s * n_all / n_timed),
-        ("double_backward (one shared graph)", shared_s * n_all / n_timed),
-        ("ggn, its certificate included", ggn_s),
-        ("the certificate alone (once per network, whatever B)", certificate_s),
-        ("one forward pass", forward_s),
-    ]
-    worst = max(_difference(single[name], ggn[name].curvatures[: len(h)]) for name, h in single.items())
+        forward_s = _median_seconds(lambda: model(batch[0]), repeats=9)
+    engines = chosen_engines(model, LOSS, batch[0], directions)
+    repeats = 5 if network.name == "resnet18" else 1
+    batches = [batch] * options.micro_batches
+    once_s = _median_seconds(lambda: directional_curvature(model, LOSS, [batch], directions), repeats)
+    all_s = _median_seconds(lambda: directional_curvature(model, LOSS, batches, directions), repeats)
+    further_s = (all_s - once_s) / (options.micro_batches - 1)
+    ours = directional_curvature(model, LOSS, [batch], directions)
+    timed = layers[network.every // 2 :: network.every]
+    rivals = {name: _time_rival(name, model, batch, timed, directions, n_directions, options) for name in RIVALS}
+    exact = _in_float64(model, batch, directions, timed)
+    return {
+        "name": network.name,
+        "description": network.describe,
+        "n_samples": network.n_samples,
+        "n_layers": len(layers),
+        "n_directions": n_directions,
+        "engines": {engine: list(engines.values()).count(engine) for engine in sorted(set(engines.values()))},
+        "forward_s": forward_s,
+        "ours": {
+            "seconds": once_s,
+            "further_micro_batch_s": further_s,
+            "forward_passes": once_s / forward_s,
+            "further_forward_passes": further_s / forward_s,
+            "floor_forward_passes": floor(model, batch[0], directions, engines),
+            "float32_error": _error({name: ours[name].curvatures for name in exact}, exact),
+        },
+        "rivals": {
+            name: {
+                "seconds": seconds,
+                "ratio": seconds / once_s,
+                "further_ratio": seconds / further_s,
+                "n_timed": n_timed,
+                "float32_error": _error(found, exact),
+            }
+            for name, (seconds, n_timed, found) in rivals.items()
+        },
+        "peak_bytes": {work: peak_bytes(network.name, work, options.threads) for work in WORKS},
+    }
+
+
+def floor(model, inputs: torch.Tensor, directions: dict[str, Directions], engines: dict[str, str]) -> float:
+    """Count the products that the engines in use cannot do without, in forward passes' worth.
+
+    One forward pass; for `ggn` one product per forward product behind its first layer and column, and each column's
+    projection on the directions; for `tangent` one product per forward product behind the layer and direction, and one
+    backward pass.
+
+    Args:
+        model: The network.
+        inputs: Its inputs.
+        directions: Layer name to directions.
+        engines: Layer name to engine.
+
+    Returns:
+        The count.
+    """
+    traced = TracedNetwork(model, weight_layers(model, list(directions))).at(inputs)
+    tape = traced.tape
+    costs = [multiplications(operation, tape) for operation in tape.operations]
+    behind = {name: sum(costs[p] for p in traced.routes[name].operations) for name in directions}
+    entries = {name: tape.shapes[traced.routes[name].use.output].numel() for name in directions}
+    K = {name: len(found.singular_values) for name, found in directions.items()}
+    n_columns = LOSS.n_root_columns(tape.shapes[tape.network_output])
+    by_ggn = [name for name, engine in engines.items() if engine == "ggn"]
+    by_tangent = [name for name, engine in engines.items() if engine == "tangent"]
+    total = sum(costs) + sum(K[name] * behind[name] for name in by_tangent)
+    total += max((behind[name] for name in by_tangent), default=0)
+    total += n_columns * max((behind[name] for name in by_ggn), default=0)
+    total += n_columns * sum(K[name] * entries[name] for name in by_ggn)
+    return total / sum(costs)
+
+
+def measure_growth(options: argparse.Namespace) -> list[dict]:
+    """Time ours alone, with more samples, directions and layers.
+
+    Args:
+        options: The command line's.
+
+    Returns:
+        One entry per setting.
+    """
+    resnet = next(network for network in NETWORKS if network.name == "resnet18")
+    text = next(network for network in NETWORKS if network.name == "gpt2")
+    found = [_grow(resnet, "n_samples", B, B // resnet.n_samples, options.top_k) for B in (32, 64, 128, 256)]
+    found += [_grow(resnet, "top_k", K, 1, K) for K in (5, 10, 20, 40, 80)]
+    for depth in (2, 4, 6):
+        shallow = replace(text, build=functools.partial(gpt2, depth))
+        found.append(_grow(shallow, "n_blocks", depth, 1, options.top_k))
+    return found
+
+
+def _grow(network: Network, varied: str, value: int, n_batches: int, top_k: int) -> dict:
+    torch.manual_seed(0)
+    model = _channels_last(network.build().eval())
+    batches = [network.draw(network.n_samples) for _ in range(n_batches)]
+    directions = gradient_directions(model, LOSS, batches, weight_layers(model), top_k)
+    seconds = _median_seconds(lambda: directional_curvature(model, LOSS, batches, directions), repeats=1)
+    return {"network": network.name, "varied": varied, "value": value, "seconds": seconds}
+
+
+def _time_rival(name, model, batch, layers: list[WeightLayer], directions, n_directions: int, options):
+    with sdpa_kernel(SDPBackend.MATH):
+        started = time.perf_counter()
+        measure = RIVALS[name](model, LOSS, batch)
+        prepare_s, each_s, found, n_timed = time.perf_counter() - started, 0.0, {}, 0
+        for layer in layers:
+            some = directions[layer.name]
+            D = torch.einsum("mk,nk->kmn", some.left[:, : options.timed], some.right[:, : options.timed])
+            D = layer.from_matrix(D).to(layer.weight.dtype)
+            started = time.perf_counter()
+            found[layer.name] = measure(layer, D)
+            each_s += time.perf_counter() - started
+            n_timed += len(D)
+    return prepare_s + each_s / n_timed * n_directions, n_timed, found
+
+
+def _in_float64(model, batch, directions, layers: list[WeightLayer]) -> dict[str, torch.Tensor]:
+    exact = model.double()
+    inputs = batch[0].double() if batch[0].is_floating_point() else batch[0]
+    some = {layer.name: directions[layer.name] for layer in layers}
+    found = directional_curvature(exact, LOSS, [(inputs, batch[1])], some)
+    return {name: curvature.curvatures for name, curvature in found.items()}
+
+
+def _error(found: dict[str, torch.Tensor], exact: dict[str, torch.Tensor]) -> float:
+    # Largest error relative to h_k, over directions above the noise floor: float32 epsilon times 100 of the layer's
+    # largest h.
+    worst = 0.0
+    for name, expected in exact.items():
+        h = found[name].double()[: len(expected)]
+        expected = expected[: len(h)]
+        above = expected.abs() > 100 * torch.finfo(torch.float32).eps * exact[name].abs().max()
+        worst = max(worst, ((h - expected).abs() / expected.abs())[above].max().item())
+    return worst
+
+
+def _channels_last(model):
+    return model.to(memory_format=torch.channels_last)
+
+
+def _median_seconds(work, repeats: int) -> float:
+    work()  # warm-up
+    seconds = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - started)
+    return statistics.median(seconds)
+
+
+def _print_network(console: Console, found: dict) -> None:
+    ours = found["ours"]
+    engines = ", ".join(f"{count} by {engine}" for engine, count in found["engines"].items())
     title = (
-        f"ResNet-18, width {options.width}, {len(layers)} layers, {n_all} directions, B = {options.samples}, "
-        f"float32, {torch.get_num_threads()} threads; rivals timed on {n_timed} directions and scaled"
+        f"{found['description']}; B = {found['n_samples']}, {found['n_layers']} layers ({engines}), "
+        f"{found['n_directions']} directions, float32, {torch.get_num_threads()} threads"
     )
-    _print(title, rows, ggn_s)
-    print(f"largest relative difference between ggn and double backpropagation on those directions: {worst:.1e}")
-    print(
-        f"ggn is {rows[0][1] / ggn_s:.0f} times faster than one double backpropagation per direction, "
-        f"{rows[0][1] / (ggn_s - certificate_s):.0f} times on every further micro-batch"
+    table = Table(title=title, title_justify="left", box=None)
+    for name, justify in (
+        ("", "left"),
+        ("seconds", "right"),
+        ("ratio", "right"),
+        ("on a further micro-batch", "right"),
+        ("error", "right"),
+    ):
+        table.add_column(name, justify=justify)
+    for name, rival in found["rivals"].items():
+        table.add_row(
+            name.replace("_", " "),
+            f"{rival['seconds']:.3g}",
+            f"{rival['ratio']:.3g}",
+            f"{rival['further_ratio']:.3g}",
+            f"{rival['float32_error']:.0e}",
+        )
+    table.add_row("ours", f"{ours['seconds']:.3g}", "1", "1", f"{ours['float32_error']:.0e}")
+    console.print(table)
+    peaks = found["peak_bytes"]
+    console.print(
+        f"ours: {ours['forward_passes']:.1f} forward passes of {found['forward_s']:.3g} s, "
+        f"{ours['further_forward_passes']:.1f} on a further micro-batch, floor {ours['floor_forward_passes']:.1f}; "
+        f"peak memory {peaks['alpha_map'] / peaks['training_step']:.2f} of a training step's "
+        f"({peaks['alpha_map'] / 2**20:.0f} and {peaks['training_step'] / 2**20:.0f} MiB)\n"
     )
+
+
+def _print_growth(console: Console, growth: list[dict]) -> None:
+    if not growth:
+        return
+    table = Table(title="growth of ours", title_justify="left", box=None)
+    for name in ("network", "varied", "value", "seconds"):
+        table.add_column(name)
+    for entry in growth:
+        table.add_row(entry["network"], entry["varied"], str(entry["value"]), f"{entry['seconds']:.3g}")
+    console.print(table)
+
+
+def _write(options: argparse.Namespace, measured: list[dict], growth: list[dict], wall_s: float) -> Path:
+    record = {
+        "schema": f"{schema.VERSION}/bench",
+        "experiment": "bench",
+        "measurements": {"top_k": options.top_k, "networks": measured, "growth": growth},
+        "provenance": {
+            "code": git_state(ROOT),
+            "command": ["python", "-m", "benchmarks.curvature_engines", *sys.argv[1:]],
+            "versions": package_versions(),
+            "hardware": hardware() | {"gpu": None, "n_threads": torch.get_num_threads()},
+            "wall_s": wall_s,
+            "finished_utc": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        },
+    }
+    path = Path(options.write)
+    schema.validate(record, "bench", str(path))
+    write_text_atomically(path, strict_json.dumps(record))
+    return path
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--width", type=int, default=64, help="channels of the first stage (default: 64)")
-    parser.add_argument("--samples", type=int, default=32, help="B (default: 32)")
+    names = [network.name for network in NETWORKS]
+    parser.add_argument("--networks", nargs="+", choices=names, default=names, help="default: all")
     parser.add_argument("--top-k", type=int, default=20, help="directions per layer (default: 20)")
-    parser.add_argument("--timed", type=int, default=2, help="directions per layer timed on the rivals (default: 2)")
+    parser.add_argument("--timed", type=int, default=2, help="directions per timed layer (default: 2)")
+    parser.add_argument("--micro-batches", type=int, default=3, help="to tell first from further ones (default: 3)")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="default: all cores")
+    parser.add_argument("--no-growth", action="store_true", help="leave out growth with B, K and depth")
+    parser.add_argument("--write", metavar="FILE", help="keep the run as a record")
     return parser
-
-
-def _first(directions: Directions, count: int) -> Directions:
-    part = slice(0, count)
-    return Directions(
-        directions.singular_values[part], directions.left[:, part], directions.right[:, part], directions.is_null[part]
-    )
-
-
-def _seconds(work):
-    started = time.perf_counter()
-    result = work()
-    return time.perf_counter() - started, result
-
-
-def _median_seconds(work, repeats: int):
-    work()  # warm-up
-    runs = [_seconds(work) for _ in range(repeats)]
-    return statistics.median(seconds for seconds, _ in runs), runs[0][1]
-
-
-def _difference(reference: torch.Tensor, found: torch.Tensor) -> float:
-    return float(((found - reference).abs() / reference.abs()).max())
-
-
-def _print(title: str, rows: list[tuple[str, float]], ggn_s: float) -> None:
-    table = Table(title=title, title_justify="left", box=None)
-    for name, justify in (("engine", "left"), ("seconds per alpha map", "right"), ("ratio to ggn", "right")):
-        table.add_column(name, justify=justify)
-    for name, seconds in rows:
-        table.add_row(name, f"{seconds:.3g}", f"{seconds / ggn_s:.3g}")
-    Console(width=120).print(table)
 
 
 if __name__ == "__main__":

@@ -15,8 +15,9 @@ Symbols of the source paper, spelled as they appear in code and records:
 | rho_A    | `rho_A`                 | v_k^T C_A v_k / lambda_k(C_A)                 | `fits.decomposition`       |
 | rho_d    | `rho_d`                 | u_k^T C_d u_k / lambda_k(C_d)                 | `fits.decomposition`       |
 | chi_k    | `chi`                   | h_k / (L * u_k^T C_d u_k * v_k^T C_A v_k)     | `fits.decomposition`       |
+| C, SUD   | `concentration`, `sud`  | the two factors of chi for the GGN value      | `curvature.alignment`      |
 
-L in the last row is the number of positions the layer's weight is applied at (1 for a linear layer on vectors).
+L in the row of chi is the number of positions the layer's weight is applied at (1 for a linear layer on vectors).
 """
 
 __version__ = "0.1.0"

@@ -33,7 +33,7 @@ def _count(name: str) -> Callable[[dict], float]:
 
 
 @functools.lru_cache(maxsize=4096)
-def _fitted_slopes(sigma: tuple, h: tuple, is_null: tuple, spectra_d: tuple, spectra_A: tuple, L: int) -> dict:  # ruff: ignore[invalid-argument-name]
+def _fitted_slopes(sigma: tuple, h: tuple, is_null: tuple, spectra_d: tuple, spectra_A: tuple, L: int) -> dict:
     factor_d, factor_A = (dict(zip(("eigenvalues", "rayleigh"), s, strict=True)) for s in (spectra_d, spectra_A))
     return decomposition_slopes(sigma, alignment_terms(h, factor_d, factor_A, L), usable_directions(sigma, h, is_null))
 
@@ -114,6 +114,8 @@ QUANTITIES: dict[str, Callable[[dict], float]] = {
     "median_relative_error": lambda layer: float(np.median(_relative_errors(layer))),
     "alpha_without_first": _alpha_without_first,
     "alpha_residual_sd": _alpha_residual_sd,
+    "alpha_bootstrap_standard_error": lambda layer: layer["alpha_bootstrap"]["standard_error"],
+    "alpha_standard_error": _fit("alpha", "standard_error"),
     "slope_spectra": lambda layer: _slopes(layer, "ggn")["lambda_d"] + _slopes(layer, "ggn")["lambda_A"],
     "slope_sum_residual": _slope_sum_residual,
     "slope_chi_kind_difference": _chi_kind_difference,

@@ -100,7 +100,7 @@ def _reasons(found: dict[str, str | None]) -> dict[str, str]:
 
 def _estimates(traced: TracedBatch, loss: Loss, n_directions: dict[str, int]) -> tuple[dict[str, Estimate], float]:
     tape = traced.tape
-    costs = [_multiplications(operation, tape) for operation in tape.operations]
+    costs = [_cost(operation, tape) for operation in tape.operations]
     n_columns = loss.n_root_columns(tape.shapes[tape.network_output])
     found = {}
     for name in sorted(n_directions, key=lambda name: traced.routes[name].use.position):
@@ -111,13 +111,26 @@ def _estimates(traced: TracedBatch, loss: Loss, n_directions: dict[str, int]) ->
     return found, sum(costs)
 
 
-def _multiplications(operation: Operation, tape: Tape) -> float:
-    written = math.prod(tape.shapes[operation.outputs[0]]) if operation.outputs else 0
+def multiplications(operation: Operation, tape: Tape) -> int:
+    """Count the multiplications of a matrix product or convolution.
+
+    Args:
+        operation: The operation.
+        tape: Its tape.
+
+    Returns:
+        The count; 0 for all other operations.
+    """
     shapes = [tape.shapes[index] for index in operation.inputs]
-    if operation.name == "convolution":
-        return written * math.prod(shapes[1][1:])
-    if operation.name in ("mm", "bmm"):
-        return written * shapes[0][-1]
-    if operation.name == "addmm":
-        return written * shapes[1][-1]
-    return written * MULTIPLICATIONS_PER_ENTRY
+    inner = {
+        "convolution": lambda: math.prod(shapes[1][1:]),
+        "mm": lambda: shapes[0][-1],
+        "bmm": lambda: shapes[0][-1],
+        "addmm": lambda: shapes[1][-1],
+    }.get(operation.name, lambda: 0)
+    return math.prod(tape.shapes[operation.outputs[0]]) * inner() if operation.outputs else 0
+
+
+def _cost(operation: Operation, tape: Tape) -> float:
+    entries = math.prod(tape.shapes[operation.outputs[0]]) if operation.outputs else 0
+    return multiplications(operation, tape) or entries * MULTIPLICATIONS_PER_ENTRY

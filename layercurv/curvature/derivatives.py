@@ -51,6 +51,7 @@ class Rule:
 
     reads_moving = False  # whether `push` needs the moving arguments' values; it gets those of the others always
     reads_outputs = False
+    moves_first_output_only = False  # others, such as means and variances, get no tangent and must not be in use
 
     def unsupported(self, operation: Operation, moving: frozenset[int]) -> str | None:
         """Say why the rule does not hold.

@@ -32,6 +32,9 @@ class Loss(Protocol):
     def root_columns(self, outputs: torch.Tensor) -> Iterator[torch.Tensor]:
         """Yield the columns of S, each shaped like `outputs`."""
 
+    def sampled_columns(self, outputs: torch.Tensor, count: int, generator: torch.Generator) -> Iterator[torch.Tensor]:
+        """Yield random columns whose outer products sum to S S^T in expectation."""
+
     def quadratic_form(self, outputs: torch.Tensor, tangents: torch.Tensor) -> torch.Tensor:
         """Return t^T S S^T t for each sample, [K, N], for tangents [K, *outputs.shape]."""
 
@@ -99,6 +102,25 @@ class CrossEntropy:
             below = (p[..., c] / before.clamp_min(tiny)).sqrt() / after.clamp_min(tiny).sqrt()
             column[..., c + 1 :] = -p[..., c + 1 :] * below.unsqueeze(-1)
             yield from _one_position_each(column * scale)
+
+    def sampled_columns(self, outputs: torch.Tensor, count: int, generator: torch.Generator) -> Iterator[torch.Tensor]:
+        """Yield (p - y) / sqrt(T count) with labels y drawn from the network's own p, at each position by itself.
+
+        (The Monte Carlo Fisher of Martens and Grosse 2015.)
+
+        Args:
+            outputs: Logits [N, C] or [N, T, C].
+            count: How many columns.
+            generator: Source of the labels, on the CPU.
+
+        Yields:
+            Columns shaped like `outputs`.
+        """
+        p = outputs.softmax(-1)
+        flat = p.flatten(0, -2).cpu()
+        for _ in range(count):
+            labels = torch.multinomial(flat, 1, generator=generator).reshape(p.shape[:-1]).to(p.device)
+            yield (p - F.one_hot(labels, p.shape[-1])) / math.sqrt(_positions(outputs) * count)
 
     def quadratic_form(self, outputs: torch.Tensor, tangents: torch.Tensor) -> torch.Tensor:
         """Return the variance of each tangent under the softmax's probabilities, averaged over positions.
@@ -191,6 +213,21 @@ class SquaredError:
             column = torch.zeros_like(outputs)
             column.view(len(outputs), -1)[:, c] = 1
             yield column
+
+    def sampled_columns(self, outputs: torch.Tensor, count: int, generator: torch.Generator) -> Iterator[torch.Tensor]:
+        """Yield standard normal numbers over sqrt(count).
+
+        Args:
+            outputs: [N, ...].
+            count: How many columns.
+            generator: Source of the numbers, on the CPU.
+
+        Yields:
+            Columns shaped like `outputs`.
+        """
+        for _ in range(count):
+            drawn = torch.randn(outputs.shape, generator=generator, dtype=outputs.dtype).to(outputs.device)
+            yield drawn / math.sqrt(count)
 
     def quadratic_form(self, outputs: torch.Tensor, tangents: torch.Tensor) -> torch.Tensor:
         """Return the squared norm of each tangent.

@@ -66,6 +66,7 @@ class _Standardize(Rule):
 
     reads_moving = True
     reads_outputs = True
+    moves_first_output_only = True
 
     @override
     def is_affine(self, moving):
@@ -118,6 +119,8 @@ class GroupNorm(_Standardize):
 
 class BatchNorm(Rule):
     """Normalisation by stored statistics: a fixed scale per channel."""
+
+    moves_first_output_only = True
 
     @override
     def unsupported(self, operation, moving):

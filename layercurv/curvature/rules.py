@@ -18,7 +18,7 @@ from layercurv.curvature.derivatives import (
 )
 from layercurv.curvature.fusion import SMOOTH
 from layercurv.curvature.normalization import BatchNorm, GroupNorm, LayerNorm, LogSoftmax, MaxPool, Softmax
-from layercurv.curvature.tape import Operation, Value
+from layercurv.curvature.tape import Operation, Tape, Value
 
 _AFFINE = (
     *("_adaptive_avg_pool2d", "_to_copy", "_unsafe_index", "avg_pool2d", "avg_pool3d", "cat", "cumsum", "diagonal"),
@@ -70,16 +70,20 @@ def moving_leaves(operation: Operation, values: set[int]) -> frozenset[int]:
     return frozenset(i for i, x in enumerate(operation.leaves) if isinstance(x, Value) and x.index in values)
 
 
-def unsupported(operation: Operation, moving: frozenset[int]) -> str | None:
+def unsupported(operation: Operation, moving: frozenset[int], tape: Tape) -> str | None:
     """Say why an operation cannot be differentiated twice by the rules.
 
     Args:
         operation: The operation.
         moving: The leaves that depend on a weight.
+        tape: The operation's tape.
 
     Returns:
         The reason, or None if it can.
     """
     if operation.name not in RULES:
         return f"there is no rule for {operation.op}"
-    return RULES[operation.name].unsupported(operation, moving)
+    rule = RULES[operation.name]
+    if rule.moves_first_output_only and any(tape.readers(i) for i in tape.floating.intersection(operation.outputs[1:])):
+        return f"{operation.op} with its statistics in use"
+    return rule.unsupported(operation, moving)

@@ -4,7 +4,8 @@ Each micro-batch costs a forward pass, a backward pass per column of the loss He
 and one more if a visitor asks for the gradient of the loss itself. No weight gradients are formed.
 """
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 import torch
@@ -48,6 +49,8 @@ def sweep(
     first: int = 0,
     after_batch: Callable[[int], None] | None = None,
     network: TracedNetwork | None = None,
+    n_sampled: int | None = None,
+    seed: int = 0,
 ) -> None:
     """Feed all visitors from one pass over the micro-batches.
 
@@ -60,6 +63,10 @@ def sweep(
         first: Index of the first micro-batch to visit, when earlier ones are already in the visitors' sums.
         after_batch: Called with the number of finished micro-batches after each.
         network: The traced network, if there is one already.
+        n_sampled: None for all columns of the loss Hessian's root; a number for so many random ones, where there are
+            too many (a language model has tokens times vocabulary of them). What sums over columns is then an unbiased
+            estimate.
+        seed: Of the random columns, which depend on it and on the micro-batch's index only.
 
     Raises:
         InputError: If there is no micro-batch, or a layer's inputs cannot be told apart by sample.
@@ -76,15 +83,28 @@ def sweep(
             if reason is not None:
                 raise InputError(f"layer {name}: no per-sample gradients: {reason}")
         with full_precision():
-            outputs = _visit(traced, names, loss, targets, visitors)
+            generator = torch.Generator().manual_seed(seed * 2**20 + index)
+            columns = functools.partial(_columns, loss, n_sampled, generator)
+            outputs = _visit(traced, names, loss, targets, visitors, columns)
         if index == len(batches) - 1 and index > first:
             network.require_faithful(inputs, outputs)
         if after_batch is not None:
             after_batch(index + 1)
 
 
+def _columns(loss: Loss, n_sampled: int | None, generator: torch.Generator, outputs: torch.Tensor):
+    if n_sampled is None:
+        return loss.root_columns(outputs)
+    return loss.sampled_columns(outputs, n_sampled, generator)
+
+
 def _visit(
-    traced: TracedBatch, names: list[str], loss: Loss, targets: torch.Tensor, visitors: Sequence[Visitor]
+    traced: TracedBatch,
+    names: list[str],
+    loss: Loss,
+    targets: torch.Tensor,
+    visitors: Sequence[Visitor],
+    columns: Callable[[torch.Tensor], Iterable[torch.Tensor]],
 ) -> torch.Tensor:
     uses = {name: traced.routes[name].use for name in names}
     ends = {name: use.output for name, use in uses.items()}
@@ -101,7 +121,7 @@ def _visit(
         for visitor in visitors:
             visitor.on_inputs(applied)
         wanting = [visitor for visitor in visitors if visitor.needs_root_columns]
-        for column in loss.root_columns(outputs) if wanting else ():
+        for column in columns(outputs) if wanting else ():
             gradients = pull_back(column)
             for visitor in wanting:
                 visitor.on_root_column(gradients)

@@ -8,6 +8,7 @@ import itertools
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import nn
@@ -52,12 +53,12 @@ class Operation:
     kwargs: dict
     outputs: tuple[int, ...]  # indices of the values it makes, in order
 
-    @property
+    @cached_property
     def leaves(self) -> list:
         """Its arguments as a flat list, keyword arguments last."""
         return tree_leaves((self.args, self.kwargs))
 
-    @property
+    @cached_property
     def inputs(self) -> list[int]:
         """Indices of the values it reads."""
         return [leaf.index for leaf in self.leaves if isinstance(leaf, Value)]
@@ -106,7 +107,15 @@ class Tape:
         Returns:
             Positions in `operations`.
         """
-        return [position for position, operation in enumerate(self.operations) if index in operation.inputs]
+        return self._readers.get(index, [])
+
+    @cached_property
+    def _readers(self) -> dict[int, list[int]]:
+        found: dict[int, list[int]] = {}
+        for position, operation in enumerate(self.operations):
+            for index in dict.fromkeys(operation.inputs):
+                found.setdefault(index, []).append(position)
+        return found
 
     def descendants(self, index: int) -> tuple[set[int], list[int]]:
         """Follow a value to everything that changes with it, smoothly somewhere: masks and signs end the way.

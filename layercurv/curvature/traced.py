@@ -1,5 +1,6 @@
 """A network as the engines see it: its operations, the way from each layer to the output, and where samples lie."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -8,7 +9,7 @@ from torch import nn
 from layercurv.curvature.fusion import fuse_elementwise
 from layercurv.curvature.layers import WeightLayer
 from layercurv.curvature.rules import RULES, moving_leaves, unsupported
-from layercurv.curvature.tape import Tape, network_output, record
+from layercurv.curvature.tape import Operation, Tape, network_output, record
 from layercurv.curvature.uses import Use, single_use
 from layercurv.errors import InputError
 
@@ -32,10 +33,8 @@ class Route:
         Returns:
             The reason; None if the output is piecewise affine in the weight.
         """
-        for position in self.operations:
-            operation = tape.operations[position]
-            moving = moving_leaves(operation, self.values)
-            reason = unsupported(operation, moving)
+        for operation, moving in self._steps(tape):
+            reason = unsupported(operation, moving, tape)
             if reason is None and not RULES[operation.name].is_affine(moving):
                 reason = f"{operation.op} bends the network's output"
             if reason is not None:
@@ -51,9 +50,12 @@ class Route:
         Returns:
             The reason; None if all have one.
         """
-        operations = [tape.operations[position] for position in self.operations]
-        reasons = (unsupported(operation, moving_leaves(operation, self.values)) for operation in operations)
+        reasons = (unsupported(operation, moving, tape) for operation, moving in self._steps(tape))
         return next((reason for reason in reasons if reason is not None), None)
+
+    def _steps(self, tape: Tape) -> Iterator[tuple[Operation, frozenset[int]]]:
+        for position in self.operations:
+            yield tape.operations[position], moving_leaves(tape.operations[position], self.values)
 
 
 @dataclass(frozen=True)

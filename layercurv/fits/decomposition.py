@@ -13,7 +13,7 @@ from layercurv.fits.power_law import fit_power_law
 TERMS = ("lambda_d", "lambda_A", "rho_d", "rho_A", "chi")
 
 
-def alignment_terms(curvatures, factor_d, factor_A, n_positions: int) -> dict[str, np.ndarray]:  # ruff: ignore[invalid-argument-name]
+def alignment_terms(curvatures, factor_d, factor_A, n_positions: int) -> dict[str, np.ndarray]:
     """Split h_k into the five factors of the decomposition.
 
     Args:

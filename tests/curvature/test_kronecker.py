@@ -72,3 +72,16 @@ def test_per_sample_gradients_do_not_shrink_with_the_batch():
         factors.append(found.factors("2"))
     for key in ("A", "empirical", "ggn"):
         assert_close(factors[1][key], factors[0][key], 1e-10, 1e-16, key)
+
+
+def test_factors_from_sampled_columns_tend_to_those_from_all():
+    case, layers, _, _, exact = measure("relu_mlp")
+    sampled = KroneckerFactors(layers)
+    sweep(case.model, case.loss, case.micro_batches(2), layers, [sampled], n_sampled=3000)
+    again = KroneckerFactors(layers)
+    sweep(case.model, case.loss, case.micro_batches(2), layers, [again], n_sampled=3000)
+    for layer in layers:
+        expected, found = exact.factors(layer.name)["ggn"], sampled.factors(layer.name)["ggn"]
+        assert (found - expected).norm() < 0.06 * expected.norm(), layer.name  # 1/sqrt(3000) = 0.018 for one entry
+        assert torch.equal(again.factors(layer.name)["ggn"], found)
+        assert torch.equal(sampled.factors(layer.name)["empirical"], exact.factors(layer.name)["empirical"])

@@ -41,3 +41,16 @@ def test_the_sum_over_samples_is_a_sum_of_means_over_positions():
     loss, outputs, targets = CASES["tokens"]
     expected = torch.nn.functional.cross_entropy(outputs.flatten(0, 1), targets.flatten())
     assert_close(loss.sum_loss(outputs, targets) / len(outputs), expected, 1e-6)
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "tokens", "squared_error"])
+def test_sampled_columns_have_the_hessian_as_their_mean(name):
+    loss, outputs, _ = CASES[name]
+    outputs, count = outputs.double(), 20_000
+    sampled = torch.stack(list(loss.sampled_columns(outputs, count, torch.Generator().manual_seed(0))))
+    columns = torch.stack(list(loss.root_columns(outputs)))
+    for i in range(len(outputs)):
+        S, drawn = columns[:, i].flatten(1), sampled[:, i].flatten(1)
+        products = torch.einsum("sa,sb->sab", drawn, drawn) * count
+        error = products.std(0) / count**0.5
+        assert ((products.mean(0) - S.T @ S).abs() <= 4.5 * error + 1e-12).all(), name

@@ -156,6 +156,15 @@ def test_an_operation_without_a_rule_leaves_the_layers_before_it_to_the_referenc
         plan_of(case, "tangent")
 
 
+def test_statistics_of_a_normalisation_that_are_used_themselves_have_no_rule():
+    def by_its_spread(_net, z):
+        normal, _, r = torch.native_layer_norm(z, (4,), None, None, 1e-5)
+        return normal * r
+
+    found = plan_of(case_of(by_its_spread))
+    assert found.engines["first"] == "double_backward" and "statistics in use" in found.reasons["first"]
+
+
 def test_many_directions_speak_for_ggn_and_few_for_tangent():
     torch.manual_seed(0)
     for n_classes, top_k, engine in ((2, 16, "ggn"), (16, 1, "tangent")):

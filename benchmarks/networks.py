@@ -1,0 +1,98 @@
+"""The networks the curvature engines are compared on, at their initial weights and on random inputs.
+
+Speed does not depend on what the weights have learnt; agreement is checked on the same weights for all.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from transformers import GPT2Config, GPT2LMHeadModel, ViTConfig, ViTForImageClassification
+
+from layercurv.models import resnet18_cifar
+from layercurv.models.vision_import import torchvision
+
+
+@dataclass(frozen=True)
+class Network:
+    """One row of the benchmark."""
+
+    name: str
+    describe: str
+    build: Callable[[], nn.Module]
+    draw: Callable[[int], tuple[torch.Tensor, torch.Tensor]]  # number of samples to inputs and targets
+    n_samples: int
+    every: int = 1  # rivals are timed on every so many layers
+
+
+def vit_tiny(n_layers: int = 12) -> nn.Module:
+    """Build a ViT-Tiny for CIFAR-10: patches of 4, width 192, 3 heads.
+
+    Args:
+        n_layers: Blocks.
+
+    Returns:
+        The network.
+    """
+    config = ViTConfig(
+        hidden_size=192,
+        num_hidden_layers=n_layers,
+        num_attention_heads=3,
+        intermediate_size=768,
+        image_size=32,
+        patch_size=4,
+        num_labels=10,
+    )
+    return ViTForImageClassification(config)
+
+
+def gpt2(n_layers: int = 6) -> nn.Module:
+    """Build a GPT-2 of width 384 and 6 heads on bytes, input and output embedding apart.
+
+    Args:
+        n_layers: Blocks.
+
+    Returns:
+        The network.
+    """
+    config = GPT2Config(
+        vocab_size=257,
+        n_positions=128,
+        n_embd=384,
+        n_layer=n_layers,
+        n_head=6,
+        use_cache=False,
+        bos_token_id=None,
+        eos_token_id=None,
+        tie_word_embeddings=False,
+    )
+    return GPT2LMHeadModel(config)
+
+
+def _images(size: int, n_classes: int) -> Callable[[int], tuple[torch.Tensor, torch.Tensor]]:
+    def draw(n_samples: int) -> tuple[torch.Tensor, torch.Tensor]:
+        images = torch.randn(n_samples, 3, size, size).to(memory_format=torch.channels_last)
+        return images, torch.randint(0, n_classes, (n_samples,))
+
+    return draw
+
+
+def _text(n_samples: int) -> tuple[torch.Tensor, torch.Tensor]:
+    tokens = torch.randint(0, 257, (n_samples, 129))
+    return tokens[:, :-1], tokens[:, 1:]
+
+
+NETWORKS = (
+    Network("resnet18", "ResNet-18, CIFAR stem, 10 classes, 32 x 32", resnet18_cifar, _images(32, 10), 32),
+    Network("vit_tiny", "ViT-Tiny, 12 blocks, patches of 4, 32 x 32", vit_tiny, _images(32, 10), 8, every=3),
+    Network("gpt2", "GPT-2, 6 x 384, 128 bytes", gpt2, _text, 2, every=2),
+    Network(
+        "resnet50",
+        "ResNet-50, 200 classes, 64 x 64",
+        lambda: torchvision.models.resnet50(num_classes=200),
+        _images(64, 200),
+        8,
+        every=3,
+    ),
+)
