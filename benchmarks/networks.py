@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
-from transformers import GPT2Config, GPT2LMHeadModel, ViTConfig, ViTForImageClassification
 
 from layercurv.models import resnet18_cifar
+from layercurv.models.transformers_import import transformers
 from layercurv.models.vision_import import torchvision
 
 
@@ -35,7 +35,7 @@ def vit_tiny(n_layers: int = 12) -> nn.Module:
     Returns:
         The network.
     """
-    config = ViTConfig(
+    config = transformers.ViTConfig(
         hidden_size=192,
         num_hidden_layers=n_layers,
         num_attention_heads=3,
@@ -44,7 +44,7 @@ def vit_tiny(n_layers: int = 12) -> nn.Module:
         patch_size=4,
         num_labels=10,
     )
-    return ViTForImageClassification(config)
+    return transformers.ViTForImageClassification(config)
 
 
 def gpt2(n_layers: int = 6) -> nn.Module:
@@ -56,7 +56,7 @@ def gpt2(n_layers: int = 6) -> nn.Module:
     Returns:
         The network.
     """
-    config = GPT2Config(
+    config = transformers.GPT2Config(
         vocab_size=257,
         n_positions=128,
         n_embd=384,
@@ -67,7 +67,7 @@ def gpt2(n_layers: int = 6) -> nn.Module:
         eos_token_id=None,
         tie_word_embeddings=False,
     )
-    return GPT2LMHeadModel(config)
+    return transformers.GPT2LMHeadModel(config)
 
 
 def _images(size: int, n_classes: int) -> Callable[[int], tuple[torch.Tensor, torch.Tensor]]:

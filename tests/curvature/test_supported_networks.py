@@ -6,6 +6,7 @@ from torch import nn
 
 from layercurv.curvature import CrossEntropy, directional_curvature, gradient_directions, weight_layers
 from layercurv.models import resnet18_cifar
+from layercurv.models.transformers_import import transformers
 from layercurv.models.vision_import import torchvision
 from tests.cases import Case
 from tests.compare import assert_close
@@ -31,7 +32,6 @@ def vgg():
 
 
 def transformers_vit():
-    transformers = pytest.importorskip("transformers")
     config = transformers.ViTConfig(
         hidden_size=12,
         num_hidden_layers=2,
@@ -45,7 +45,6 @@ def transformers_vit():
 
 
 def transformers_gpt2(tied: bool, activation: str = "gelu_new"):
-    transformers = pytest.importorskip("transformers")
     config = transformers.GPT2Config(
         vocab_size=TOKENS,
         n_positions=8,
