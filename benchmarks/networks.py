@@ -84,7 +84,9 @@ def _text(n_samples: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 NETWORKS = (
-    Network("resnet18", "ResNet-18, CIFAR stem, 10 classes, 32 x 32", resnet18_cifar, _images(32, 10), 32),
+    Network(
+        "resnet18", "ResNet-18, CIFAR stem, 10 classes, 32 x 32", lambda: resnet18_cifar(64, 10), _images(32, 10), 32
+    ),
     Network("vit_tiny", "ViT-Tiny, 12 blocks, patches of 4, 32 x 32", vit_tiny, _images(32, 10), 8, every=3),
     Network("gpt2", "GPT-2, 6 x 384, 128 bytes", gpt2, _text, 2, every=2),
     Network(
