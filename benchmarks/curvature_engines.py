@@ -78,17 +78,15 @@ def measure_network(network: Network, options: argparse.Namespace) -> dict:
     directions = gradient_directions(model, LOSS, [batch], layers, options.top_k)
     n_directions = sum(len(found.singular_values) for found in directions.values())
     with torch.no_grad():
-        forward_s = _median_seconds(lambda: model(batch[0]), repeats=9)
+        model(batch[0])
+        forward_s, _ = _median(lambda: model(batch[0]), repeats=9)
     engines = chosen_engines(model, LOSS, batch[0], directions)
-    repeats = 5 if network.name == "resnet18" else 1
-    batches = [batch] * options.micro_batches
-    once_s = _median_seconds(lambda: directional_curvature(model, LOSS, [batch], directions), repeats)
-    all_s = _median_seconds(lambda: directional_curvature(model, LOSS, batches, directions), repeats)
-    further_s = (all_s - once_s) / (options.micro_batches - 1)
-    ours = directional_curvature(model, LOSS, [batch], directions)
+    once_s, ours = _median(lambda: directional_curvature(model, LOSS, [batch], directions), network.repeats)
+    twice_s, _ = _median(lambda: directional_curvature(model, LOSS, [batch] * 2, directions), network.repeats_further)
+    further_s = twice_s - once_s if network.repeats_further else once_s
     timed = layers[network.every // 2 :: network.every]
     rivals = {name: _time_rival(name, model, batch, timed, directions, n_directions, options) for name in RIVALS}
-    exact = _in_float64(model, batch, directions, timed)
+    exact = _in_float64(model, batch, directions, timed, options.timed)
     return {
         "name": network.name,
         "description": network.describe,
@@ -162,8 +160,8 @@ def measure_growth(options: argparse.Namespace) -> list[dict]:
     """
     resnet = next(network for network in NETWORKS if network.name == "resnet18")
     text = next(network for network in NETWORKS if network.name == "gpt2")
-    found = [_grow(resnet, "n_samples", B, B // resnet.n_samples, options.top_k) for B in (32, 64, 128, 256)]
-    found += [_grow(resnet, "top_k", K, 1, K) for K in (5, 10, 20, 40, 80)]
+    found = [_grow(resnet, "n_samples", B, B // resnet.n_samples, options.top_k) for B in (32, 64, 128)]
+    found += [_grow(resnet, "top_k", K, 1, K) for K in (5, 10, 20, 40)]
     for depth in (2, 4, 6):
         shallow = replace(text, build=functools.partial(gpt2, depth))
         found.append(_grow(shallow, "n_blocks", depth, 1, options.top_k))
@@ -175,7 +173,7 @@ def _grow(network: Network, varied: str, value: int, n_batches: int, top_k: int)
     model = _channels_last(network.build().eval())
     batches = [network.draw(network.n_samples) for _ in range(n_batches)]
     directions = gradient_directions(model, LOSS, batches, weight_layers(model), top_k)
-    seconds = _median_seconds(lambda: directional_curvature(model, LOSS, batches, directions), repeats=1)
+    seconds, _ = _median(lambda: directional_curvature(model, LOSS, batches, directions), repeats=1)
     return {"network": network.name, "varied": varied, "value": value, "seconds": seconds}
 
 
@@ -195,17 +193,22 @@ def _time_rival(name, model, batch, layers: list[WeightLayer], directions, n_dir
     return prepare_s + each_s / n_timed * n_directions, n_timed, found
 
 
-def _in_float64(model, batch, directions, layers: list[WeightLayer]) -> dict[str, torch.Tensor]:
-    exact = model.double()
+def _in_float64(model, batch, directions, layers: list[WeightLayer], count: int) -> dict[str, torch.Tensor]:
+    # By double backpropagation, on the directions that rivals are timed on.
     inputs = batch[0].double() if batch[0].is_floating_point() else batch[0]
-    some = {layer.name: directions[layer.name] for layer in layers}
-    found = directional_curvature(exact, LOSS, [(inputs, batch[1])], some)
+    some = {}
+    for layer in layers:
+        d = directions[layer.name]
+        some[layer.name] = Directions(
+            d.singular_values[:count], d.left[:, :count], d.right[:, :count], d.is_null[:count]
+        )
+    found = directional_curvature(model.double(), LOSS, [(inputs, batch[1])], some, "double_backward")
     return {name: curvature.curvatures for name, curvature in found.items()}
 
 
 def _error(found: dict[str, torch.Tensor], exact: dict[str, torch.Tensor]) -> float:
-    # Largest error relative to h_k, over directions above the noise floor: float32 epsilon times 100 of the layer's
-    # largest h.
+    # Largest error relative to h_k, over directions above the noise floor: float32 epsilon times 100 of the largest of
+    # the layer's that are compared.
     worst = 0.0
     for name, expected in exact.items():
         h = found[name].double()[: len(expected)]
@@ -219,14 +222,14 @@ def _channels_last(model):
     return model.to(memory_format=torch.channels_last)
 
 
-def _median_seconds(work, repeats: int) -> float:
-    work()  # warm-up
-    seconds = []
+def _median(work, repeats: int):
+    # Median seconds and the last result; 0 seconds and None for no repeats.
+    seconds, result = [0.0] if repeats == 0 else [], None
     for _ in range(repeats):
         started = time.perf_counter()
-        work()
+        result = work()
         seconds.append(time.perf_counter() - started)
-    return statistics.median(seconds)
+    return statistics.median(seconds), result
 
 
 def _print_network(console: Console, found: dict) -> None:
@@ -300,8 +303,7 @@ def _parser() -> argparse.ArgumentParser:
     names = [network.name for network in NETWORKS]
     parser.add_argument("--networks", nargs="+", choices=names, default=names, help="default: all")
     parser.add_argument("--top-k", type=int, default=20, help="directions per layer (default: 20)")
-    parser.add_argument("--timed", type=int, default=2, help="directions per timed layer (default: 2)")
-    parser.add_argument("--micro-batches", type=int, default=3, help="to tell first from further ones (default: 3)")
+    parser.add_argument("--timed", type=int, default=1, help="directions per timed layer (default: 1)")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="default: all cores")
     parser.add_argument("--no-growth", action="store_true", help="leave out growth with B, K and depth")
     parser.add_argument("--write", metavar="FILE", help="keep the run as a record")

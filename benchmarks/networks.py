@@ -24,6 +24,8 @@ class Network:
     draw: Callable[[int], tuple[torch.Tensor, torch.Tensor]]  # number of samples to inputs and targets
     n_samples: int
     every: int = 1  # rivals are timed on every so many layers
+    repeats: int = 1  # of ours, the median counts
+    repeats_further: int = 0  # of ours on two micro-batches, to tell the first from further ones; 0 takes all as first
 
 
 def vit_tiny(n_layers: int = 12) -> nn.Module:

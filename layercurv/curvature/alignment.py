@@ -134,7 +134,7 @@ class AlignmentMoments:
         self._n_samples, self._n_positions = state["n_samples"], state["n_positions"]
 
     def _add(self, kind: str, gradients: Gradients) -> None:
-        for name in self._names:
+        for name in self._left.keys() & gradients.keys():
             ud = self._applied[name].project_outputs(gradients[name], self._left[name])  # [N, P, K]
             x = ud * self._va[name]
             sums = self._sums[kind][name]

@@ -32,18 +32,20 @@ class Point:
     adjoint: torch.Tensor | None  # w, in the first output; None where nothing bends
     n_samples: int  # over which a bend is kept apart
 
-    def bend(self, weighted: torch.Tensor) -> torch.Tensor:
-        """Sum contributions per sample.
 
-        Args:
-            weighted: [K, ...], with the samples in front of the other axes.
+def sum_per_sample(weighted: torch.Tensor, n_samples: int) -> torch.Tensor:
+    """Sum contributions to a bend per sample.
 
-        Returns:
-            [K, N].
-        """
-        if weighted.dim() > 2 and weighted.shape[1] == self.n_samples:
-            return weighted.sum(tuple(range(2, weighted.dim())))
-        return weighted.reshape(len(weighted), self.n_samples, -1).sum(2)
+    Args:
+        weighted: [K, ...], with the samples in front of the other axes.
+        n_samples: N.
+
+    Returns:
+        [K, N].
+    """
+    if weighted.dim() > 2 and weighted.shape[1] == n_samples:
+        return weighted.sum(tuple(range(2, weighted.dim())))
+    return weighted.reshape(len(weighted), n_samples, -1).sum(2)
 
 
 class Rule:
@@ -111,14 +113,16 @@ class Affine(Rule):
         leaves, structure = tree_flatten((tuple(args), point.kwargs))
         fixed = [torch.zeros_like(x) if _is_floating(x) else x for x in leaves]
 
+        op, shapes, moving = point.operation.op, point.shapes, point.moving
+
         def push(tangents):
             moved = {i: t for i, t in enumerate(tangents) if t is not None}
             model = next(iter(moved.values()))
-            still = {i: model.new_zeros(point.shapes[i]) for i in point.moving.difference(moved)}
+            still = {i: model.new_zeros(shapes[i]) for i in moving.difference(moved)}
 
             def along_one(some):
                 args, kwargs = tree_unflatten([{**still, **some}.get(i, x) for i, x in enumerate(fixed)], structure)
-                return point.operation.op(*args, **kwargs)
+                return op(*args, **kwargs)
 
             found = torch.vmap(along_one)(moved)
             return list(found) if isinstance(found, tuple | list) else [found], None
@@ -187,8 +191,8 @@ class Product(Rule):
         """Make a rule.
 
         Args:
-            multiply: (a, b, point) to f(a, b) without offset, with the directions' axis in front, of length 1 where the
-                factor is fixed.
+            multiply: (a, b, settings) to f(a, b) without offset, with the directions' axis in front, of length 1 where
+                the factor is fixed.
             first: Leaf of the first factor; the second follows it.
         """
         self._multiply, self._factors = multiply, (first, first + 1)
@@ -206,27 +210,28 @@ class Product(Rule):
     @override
     def push(self, point):
         first, second = self._factors
-        a, b = (x[None] if isinstance(x, torch.Tensor) else x for x in (point.args[first], point.args[second]))
+        a = _with_directions(point.args[first]) if second in point.moving else None
+        b = _with_directions(point.args[second]) if first in point.moving else None
+        adjoint, n, settings = point.adjoint, point.n_samples, point.args[3:]
 
         def push(tangents):
             ta, tb = tangents[first], tangents[second]
             if tb is None:
-                return [self._multiply(ta, b, point)], None
+                return [self._multiply(ta, b, settings)], None
             if ta is None:
-                return [self._multiply(a, tb, point)], None
-            bend = 2 * point.bend(self._multiply(ta, tb, point).mul_(point.adjoint))
-            return [self._multiply(ta, b, point).add_(self._multiply(a, tb, point))], bend
+                return [self._multiply(a, tb, settings)], None
+            bend = 2 * sum_per_sample(self._multiply(ta, tb, settings).mul_(adjoint), n)
+            return [self._multiply(ta, b, settings).add_(self._multiply(a, tb, settings))], bend
 
         return push
 
 
-def multiply_entries(a, b, point: Point) -> torch.Tensor:
+def multiply_entries(a, b, _settings) -> torch.Tensor:
     """Multiply entry by entry, broadcast.
 
     Args:
         a: [K or 1, ...] or a number.
         b: The same.
-        point: Where; not used.
 
     Returns:
         [K, ...].
@@ -237,13 +242,12 @@ def multiply_entries(a, b, point: Point) -> torch.Tensor:
     return a * b
 
 
-def multiply_matrices(a: torch.Tensor, b: torch.Tensor, point: Point) -> torch.Tensor:
+def multiply_matrices(a: torch.Tensor, b: torch.Tensor, _settings) -> torch.Tensor:
     """Multiply matrices, one or a stack of them.
 
     Args:
         a: [K or 1, ..., i, j].
         b: [K or 1, ..., j, l].
-        point: Where; not used.
 
     Returns:
         [K, ..., i, l].
@@ -253,18 +257,17 @@ def multiply_matrices(a: torch.Tensor, b: torch.Tensor, point: Point) -> torch.T
     return a @ b
 
 
-def convolve(a: torch.Tensor, b: torch.Tensor, point: Point) -> torch.Tensor:
+def convolve(a: torch.Tensor, b: torch.Tensor, settings: tuple) -> torch.Tensor:
     """Convolve images with kernels.
 
     Args:
         a: Images, [K or 1, N, channels, ...].
         b: Kernels, [K or 1, m, channels, ...].
-        point: Where; its operation holds stride, padding and the like.
+        settings: The operation's arguments behind the bias: stride, padding and the like.
 
     Returns:
         [K, N, m, ...].
     """
-    settings = point.args[3:]
     if len(b) == 1:
         return torch.convolution(a.flatten(0, 1), b[0], None, *settings).unflatten(0, a.shape[:2])
     pairs = zip(a.expand(len(b), *a.shape[1:]), b, strict=True)
@@ -287,7 +290,7 @@ class Quotient(Rule):
 
     @override
     def push(self, point):
-        b, q = point.args[1], point.outputs[0]
+        b, q, adjoint, n = point.args[1], point.outputs[0], point.adjoint, point.n_samples
 
         def push(tangents):
             n_axes = q.dim()
@@ -295,7 +298,7 @@ class Quotient(Rule):
             if tb is None:
                 return [(ta / b).expand(len(ta), *q.shape)], None
             moved = (-q * tb if ta is None else ta - q * tb) / b
-            return [moved], point.bend(-2 * tb * moved / b * point.adjoint)
+            return [moved], sum_per_sample(-2 * tb * moved / b * adjoint, n)
 
         return push
 
@@ -320,11 +323,11 @@ class Elementwise(Rule):
     @override
     def push(self, point):
         slope, curvature = self._derivatives(point)
-        weighted = None if curvature is None else curvature * point.adjoint
+        weighted, n = None if curvature is None else curvature * point.adjoint, point.n_samples
 
         def push(tangents):
             t = tangents[0]
-            return [t * slope], None if weighted is None else point.bend(t.square().mul_(weighted))
+            return [t * slope], None if weighted is None else sum_per_sample(t.square().mul_(weighted), n)
 
         return push
 
@@ -337,6 +340,10 @@ class Elementwise(Rule):
                 return slope, None
             (curvature,) = torch.autograd.grad(slope, x, torch.ones_like(slope))
         return slope.detach(), curvature
+
+
+def _with_directions(factor):
+    return factor[None] if isinstance(factor, torch.Tensor) else factor
 
 
 def _is_floating(leaf) -> bool:

@@ -55,7 +55,7 @@ class GGNCurvature:
         Args:
             gradients: Layer name to the column pulled back to the layer's output.
         """
-        for name in self._names:
+        for name in self._left.keys() & gradients.keys():
             self._squares[name] += self._along(name, gradients[name]).square_()
 
     def on_loss_gradient(self, gradients: Gradients) -> None:
@@ -65,7 +65,7 @@ class GGNCurvature:
             gradients: Layer name to the loss gradient at the layer's output.
         """
         if self.needs_loss_gradient:
-            for name in self._names:
+            for name in self._left.keys() & gradients.keys():
                 self._slopes[name].append(self._along(name, gradients[name]).double().cpu())
 
     def on_batch_end(self) -> None:

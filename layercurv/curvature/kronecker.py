@@ -134,9 +134,9 @@ class KroneckerFactors:
         )
 
     def _add(self, kind: str, gradients: Gradients) -> None:
-        for layer in self._layers:
-            d = self._applied[layer.name].output_columns(gradients[layer.name])  # [N, groups, P / groups, m / groups]
+        for name in self._sums.keys() & gradients.keys():
+            d = self._applied[name].output_columns(gradients[name])  # [N, groups, P / groups, m / groups]
             d = d.sum(2, keepdim=True) if self._reduce else d
             by_group = d.transpose(0, 1).flatten(1, 2)
             blocks = by_group.mT @ by_group  # [groups, m / groups, m / groups]
-            self._sums[layer.name][kind] += blocks[0] if len(blocks) == 1 else torch.block_diag(*blocks)
+            self._sums[name][kind] += blocks[0] if len(blocks) == 1 else torch.block_diag(*blocks)

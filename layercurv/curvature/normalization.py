@@ -8,7 +8,7 @@ import math
 import torch
 from typing_extensions import override
 
-from layercurv.curvature.derivatives import Point, Rule
+from layercurv.curvature.derivatives import Point, Rule, sum_per_sample
 
 
 class Softmax(Rule):
@@ -23,11 +23,11 @@ class Softmax(Rule):
     @override
     def push(self, point):
         s, dim = point.outputs[0], point.args[1] % point.outputs[0].dim()
-        weights = s * (point.adjoint - (s * point.adjoint).sum(dim, keepdim=True))
+        weights, n = s * (point.adjoint - (s * point.adjoint).sum(dim, keepdim=True)), point.n_samples
 
         def push(tangents):
             c = tangents[0] - (tangents[0] * s).sum(dim + 1, keepdim=True)
-            return [c * s], point.bend(c.square_().mul_(weights))
+            return [c * s], sum_per_sample(c.square_().mul_(weights), n)
 
         return push
 
@@ -44,11 +44,11 @@ class LogSoftmax(Rule):
     @override
     def push(self, point):
         s, dim = point.outputs[0].exp(), point.args[1] % point.outputs[0].dim()
-        weights = -s * point.adjoint.sum(dim, keepdim=True)
+        weights, n = -s * point.adjoint.sum(dim, keepdim=True), point.n_samples
 
         def push(tangents):
             c = tangents[0] - (tangents[0] * s).sum(dim + 1, keepdim=True)
-            return [c], point.bend(c.square() * weights)
+            return [c], sum_per_sample(c.square() * weights, n)
 
         return push
 
@@ -75,18 +75,19 @@ class _Standardize(Rule):
     @override
     def push(self, point):
         x, mean, r, scale = self._rows(point)  # [R, d], [R, 1], [R, 1], [R, d] or 1
-        d, z, w = x.shape[1], (x - mean) * r, point.adjoint.reshape(x.shape) * scale
+        rows, d = x.shape
+        z, w = (x - mean) * r, point.adjoint.reshape(rows, d) * scale
         zw, wz = torch.stack([z, w], 2), (w * z).sum(1, keepdim=True)
-        factor = r * scale
+        factor, n = r * scale, point.n_samples
 
         def push(tangents):
-            t = tangents[0].reshape(-1, *x.shape)
+            t = tangents[0].reshape(-1, rows, d)
             tau = t - t.mean(2, keepdim=True)
             dots = (tau.transpose(0, 1) @ zw).transpose(0, 1)  # [K, R, 2]: one pass over tau for both
             m, along = dots[..., :1] / d, dots[..., 1:]
             spread = torch.linalg.vector_norm(tau, dim=2, keepdim=True).square() / d
             bend = -r.square() * (2 * m * along + wz * (spread - 3 * m.square()))
-            return [tau.addcmul_(z, m, value=-1).mul_(factor).reshape(tangents[0].shape)], point.bend(bend)
+            return [tau.addcmul_(z, m, value=-1).mul_(factor).reshape(tangents[0].shape)], sum_per_sample(bend, n)
 
         return push
 

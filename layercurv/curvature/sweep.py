@@ -22,7 +22,10 @@ Gradients = dict[str, torch.Tensor]  # layer name to the gradient at the output 
 
 
 class Visitor(Protocol):
-    """What accumulates over a sweep. Called in this order for each micro-batch; columns repeat."""
+    """What accumulates over a sweep. Called in this order for each micro-batch; columns repeat.
+
+    Gradients come layer by layer, each once per column.
+    """
 
     needs_root_columns: bool  # without such a visitor those backward passes are left out
     needs_loss_gradient: bool
@@ -112,24 +115,29 @@ def _visit(
     outputs = values[traced.tape.network_output]
     require_finite(outputs)
 
-    def pull_back(column: torch.Tensor) -> Gradients:
-        found = torch.autograd.grad(outputs, [values[end] for end in ends.values()], column, retain_graph=True)
-        return dict(zip(ends, found, strict=True))
+    first = [values[end] for end in ends.values() if values[end].is_leaf]
+
+    def pull_back(column: torch.Tensor, see: list[Callable[[Gradients], None]]) -> None:
+        # Hooks hand each layer's gradient on while it is there: no more than a few are in memory at a time.
+        def hand_on(name: str, gradient: torch.Tensor) -> None:
+            for look in see:
+                look({name: gradient})
+
+        hooks = [values[end].register_hook(functools.partial(hand_on, name)) for name, end in ends.items()]
+        torch.autograd.grad(outputs, first, column, retain_graph=True)
+        for hook in hooks:
+            hook.remove()
 
     with torch.no_grad():
         applied = {name: AppliedLayer(use, values[use.input], traced.n_samples) for name, use in uses.items()}
         for visitor in visitors:
             visitor.on_inputs(applied)
-        wanting = [visitor for visitor in visitors if visitor.needs_root_columns]
-        for column in columns(outputs) if wanting else ():
-            gradients = pull_back(column)
-            for visitor in wanting:
-                visitor.on_root_column(gradients)
-        wanting = [visitor for visitor in visitors if visitor.needs_loss_gradient]
-        if wanting:
-            gradients = pull_back(loss.output_gradient(outputs, targets))
-            for visitor in wanting:
-                visitor.on_loss_gradient(gradients)
+        see = [visitor.on_root_column for visitor in visitors if visitor.needs_root_columns]
+        for column in columns(outputs) if see else ():
+            pull_back(column, see)
+        see = [visitor.on_loss_gradient for visitor in visitors if visitor.needs_loss_gradient]
+        if see:
+            pull_back(loss.output_gradient(outputs, targets), see)
         for visitor in visitors:
             visitor.on_batch_end()
     return outputs.detach()

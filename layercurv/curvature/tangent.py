@@ -72,7 +72,9 @@ class Linearization:
         self._output_gradient = loss.output_gradient(self.outputs, targets)
         adjoints = _adjoints(output, [values[tape.operations[p].outputs[0]] for p in bent], self._output_gradient)
         weighted = dict(zip(bent, adjoints, strict=True))
-        self._values = {index: values[index].detach() for index in applied}
+        values = {index: tensor.detach() for index, tensor in values.items()}  # the graph is not needed any more
+        del output, adjoints
+        self._values = {index: values[index] for index in applied}
         self._push = {p: self._prepare(p, leaves[p], weighted.get(p), values, read[p]) for p in positions}
 
     def along(self, name: str, left: torch.Tensor, right: torch.Tensor) -> Directional:
@@ -116,11 +118,11 @@ class Linearization:
         def resolve(leaf):
             if not isinstance(leaf, Value):
                 return leaf
-            return values[leaf.index].detach() if leaf.index in read else None
+            return values[leaf.index] if leaf.index in read else None
 
         operation, shapes = self._traced.tape.operations[position], self._traced.tape.shapes
         args, kwargs = tree_map(resolve, (operation.args, operation.kwargs))
-        outputs = [values[index].detach() if index in read else None for index in operation.outputs]
+        outputs = [values[index] if index in read else None for index in operation.outputs]
         of_leaves = [shapes[x.index] if isinstance(x, Value) else None for x in operation.leaves]
         n = self._traced.n_samples if operation.outputs[0] in self._traced.sample_major else 1
         return RULES[operation.name].push(Point(operation, args, kwargs, of_leaves, outputs, moving, adjoint, n))
@@ -175,7 +177,8 @@ def _along_all(linear: Linearization, traced: TracedBatch, layer: WeightLayer, d
 def _directions_at_a_time(traced: TracedBatch, layer: WeightLayer) -> int:
     tape, route = traced.tape, traced.routes[layer.name]
     size = {index: math.prod(shape) for index, shape in tape.shapes.items()}
-    activations = sum(size[index] for operation in tape.operations for index in operation.outputs)
+    made = set().union(*(operation.outputs for operation in tape.operations))
+    activations = sum(size[index] for index in made - tape.views)
     last_use = {index: p for p in route.operations for index in tape.operations[p].inputs}
     alive, together = {route.start}, size[route.start]
     for position in route.operations:

@@ -6,7 +6,7 @@ In-place operations are recorded as what they compute, so a value once named kee
 
 import itertools
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -84,6 +84,7 @@ class Tape:
     constants: dict[int, torch.Tensor] = field(default_factory=dict)  # parameters, buffers and the like
     shapes: dict[int, torch.Size] = field(default_factory=dict)  # of every value
     floating: set[int] = field(default_factory=set)  # values of a floating-point type
+    views: set[int] = field(default_factory=set)  # values without memory of their own
     network_input: int = 0
     network_output: int = -1
 
@@ -147,8 +148,31 @@ class Tape:
         Returns:
             Index to tensor.
         """
-        kept, starts = {*keep, self.network_output}, set(differentiate_from)
-        values = {index: constant.detach() for index, constant in self.constants.items()}
+        kept, values = {*keep, self.network_output}, {}
+        for _ in self.execute(inputs, values, kept, differentiate_from):
+            pass
+        return {index: values[index] for index in kept}
+
+    def execute(
+        self,
+        inputs: torch.Tensor,
+        values: dict[int, torch.Tensor],
+        kept: set[int],
+        differentiate_from: Iterable[int] = (),
+    ) -> Iterator[Operation]:
+        """Run the operations one by one, as for `replay`.
+
+        Args:
+            inputs: The network's input.
+            values: Where to put tensors, by index.
+            kept: Values not to be removed after their last use.
+            differentiate_from: As for `replay`.
+
+        Yields:
+            Each operation, when its outputs are among the values and nothing has been removed yet.
+        """
+        starts = set(differentiate_from)
+        values |= {index: constant.detach() for index, constant in self.constants.items()}
         for index in starts & self.constants.keys():
             values[index] = values[index].requires_grad_()
         values[self.network_input] = inputs
@@ -158,10 +182,10 @@ class Tape:
                 if index in starts and not tensor.requires_grad:
                     tensor = tensor.detach().requires_grad_()
                 values[index] = tensor
+            yield operation
             for index in {*operation.inputs, *operation.outputs}:
                 if last_use.get(index, -1) <= position and index not in kept:
                     del values[index]
-        return {index: values[index] for index in kept}
 
 
 def record(model: nn.Module, inputs: torch.Tensor) -> Tape:
@@ -241,6 +265,9 @@ class _Recorder(TorchDispatchMode):
         if func._schema.is_mutable:
             self._forget_aliases(output)
         outputs = tuple(self._new(tensor) for tensor in _tensors(output))
+        read = {tensor.untyped_storage()._cdata for tensor in _tensors((args, kwargs))}
+        shared = (i for i, t in zip(outputs, _tensors(output), strict=True) if t.untyped_storage()._cdata in read)
+        self.tape.views.update(shared)
         name = op._schema.name.removeprefix("aten::")
         self.tape.operations.append(Operation(name, op, recorded_args, recorded_kwargs, outputs))
         return output

