@@ -82,8 +82,8 @@ def measure_network(network: Network, options: argparse.Namespace) -> dict:
         forward_s, _ = _median(lambda: model(batch[0]), repeats=9)
     engines = chosen_engines(model, LOSS, batch[0], directions)
     once_s, ours = _median(lambda: directional_curvature(model, LOSS, [batch], directions), network.repeats)
-    twice_s, _ = _median(lambda: directional_curvature(model, LOSS, [batch] * 2, directions), network.repeats_further)
-    further_s = twice_s - once_s if network.repeats_further else once_s
+    thrice_s, _ = _median(lambda: directional_curvature(model, LOSS, [batch] * 3, directions), network.repeats_further)
+    further_s = (thrice_s - once_s) / 2 if network.repeats_further else once_s
     timed = layers[network.every // 2 :: network.every]
     rivals = {name: _time_rival(name, model, batch, timed, directions, n_directions, options) for name in RIVALS}
     least = floor(model, batch[0], directions, engines)

@@ -25,7 +25,7 @@ class Network:
     n_samples: int
     every: int = 1  # rivals are timed on every so many layers
     repeats: int = 1  # of ours, the median counts
-    repeats_further: int = 0  # of ours on two micro-batches, to tell the first from further ones; 0 takes all as first
+    repeats_further: int = 0  # of ours on three micro-batches, to tell further ones apart; 0 takes all as first
 
 
 def vit_tiny(n_layers: int = 12) -> nn.Module:
@@ -87,7 +87,13 @@ def _text(n_samples: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 NETWORKS = (
     Network(
-        "resnet18", "ResNet-18, CIFAR stem, 10 classes, 32 x 32", lambda: resnet18_cifar(64, 10), _images(32, 10), 32
+        "resnet18",
+        "ResNet-18, CIFAR stem, 10 classes, 32 x 32",
+        lambda: resnet18_cifar(64, 10),
+        _images(32, 10),
+        32,
+        repeats=3,
+        repeats_further=3,
     ),
     Network("vit_tiny", "ViT-Tiny, 12 blocks, patches of 4, 32 x 32", vit_tiny, _images(32, 10), 8, every=3),
     Network("gpt2", "GPT-2, 6 x 384, 128 bytes", gpt2, _text, 2, every=2),
