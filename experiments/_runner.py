@@ -1,6 +1,7 @@
 """Run one experiment: name the record, seed, measure, add provenance, validate, write. The only writer of records."""
 
 import datetime
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from layercurv.results.store import RecordName, read_record, write_record
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = str(ROOT / "configs")
 # Overrides that say where or how, not what: they leave the record's name alone.
-_UNNAMED = ("place", "overwrite", "variant", "device", "seed", "scale", "model", "data", "data.root")
+_UNNAMED = ("place", "overwrite", "variant", "device", "seed", "scale", "subject", "model", "data", "data.root")
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def recorded_config(cfg: DictConfig) -> dict:
         Plain nested dictionary; equal for two runs that must give the same record.
     """
     config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
-    for key in ("place", "overwrite", "variant", "scale"):
+    for key in ("place", "overwrite", "variant", "scale", "sizes"):
         config.pop(key)
     for group, key in (("data", "root"), ("training", "checkpoint_s"), ("curvature", "checkpoint_s")):
         config.get(group, {}).pop(key, None)
@@ -138,7 +139,8 @@ def record_variant(cfg: DictConfig) -> str:
         return cfg.variant
     choices, task = HydraConfig.get().runtime.choices, HydraConfig.get().overrides.task
     named = [item for item in task if not _is_unnamed(item.lstrip("+~").partition("=")[0])]
-    return "+".join([f"{choices['model']}_{choices['data']}_seed{cfg.seed}", *sorted(named)])
+    name = "+".join([f"{choices['model']}_{choices['data']}_seed{cfg.seed}", *sorted(named)])
+    return re.sub(r"[\[\]{}'\" ]", "", name)  # a list's brackets are no part of a file name
 
 
 def _is_unnamed(key: str) -> bool:

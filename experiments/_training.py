@@ -1,6 +1,7 @@
 """A trained network, from its checkpoint if there is one."""
 
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 import torch
 from hydra.errors import InstantiationException
@@ -9,9 +10,12 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from experiments._runner import Run
-from layercurv.data import ImageData, TrainingBatches, normalized_batches
+from layercurv.data import ImageData, TextWindows
 from layercurv.errors import InputError
-from layercurv.training import Trainer, TrainingSettings, build_optimizer, evaluate
+from layercurv.training import Trainer, TrainingSettings, build_optimizer, evaluate, load_checkpoint
+
+AUGMENTATION = ("crop_padding", "flip")  # settings of a recipe that its data set takes
+TRAINED_BY = ("model", "data", "optimizer", "training", "device")  # what a trained network depends on
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,31 @@ class TrainedModel:
     summary: dict  # for the record: accuracy and the loss curve
     wall_s: float  # seconds of training, over all runs that contributed
     commits: list[str]  # code that took the steps
+    snapshots: dict[int, Path]  # epoch to the file with the weights it ended with; 0 the start
+    fingerprint: str  # of the configuration it was trained with
+
+    def at_epoch(self, epoch: int) -> nn.Module:
+        """Put the weights of an earlier epoch into the network.
+
+        Args:
+            epoch: One of `place.snapshot_epochs`; 0 is the initialisation.
+
+        Returns:
+            The network itself, in eval mode.
+
+        Raises:
+            InputError: If these weights were not kept.
+        """
+        device = next(self.model.parameters()).device
+        path = self.snapshots.get(epoch)
+        state = None if path is None else load_checkpoint(path, self.fingerprint, device)
+        if state is None:
+            raise InputError(
+                f"epoch {epoch}: expected its weights among the checkpoints, found none; they are kept while training, "
+                f"for epochs in place.snapshot_epochs. Add it there, delete the checkpoint of this network, and train again"
+            )
+        self.model.load_state_dict(state["model"])
+        return self.model.eval()
 
 
 def build(node: DictConfig):
@@ -44,7 +73,7 @@ def build(node: DictConfig):
         raise InputError(f"{node.get('_target_')} cannot be built: {error}") from error
 
 
-def load_data(run: Run) -> ImageData:
+def load_data(run: Run) -> ImageData | TextWindows:
     """Load the configured data set onto the run's device.
 
     Args:
@@ -56,7 +85,7 @@ def load_data(run: Run) -> ImageData:
     return build(run.cfg.data).to(run.device)
 
 
-def trained_model(run: Run, data: ImageData) -> TrainedModel:
+def trained_model(run: Run, data: ImageData | TextWindows) -> TrainedModel:
     """Train the configured network, or take it from its checkpoint.
 
     Args:
@@ -67,20 +96,7 @@ def trained_model(run: Run, data: ImageData) -> TrainedModel:
         The trained network.
     """
     cfg = run.cfg
-    torch.manual_seed(cfg.seed)
-    model = build(cfg.model).to(run.device, memory_format=torch.channels_last)
-    test = (data.test_images, data.test_labels, cfg.training.eval_batch_size)
-    path, fingerprint = run.checkpoint("trained", "model", "data", "optimizer", "training", "device")
-    trainer = Trainer(
-        model=model,
-        optimizer=build_optimizer(model, **OmegaConf.to_container(cfg.optimizer)),
-        batches=TrainingBatches(data, cfg.training.batch_size, cfg.seed, cfg.training.crop_padding, cfg.training.flip),
-        settings=TrainingSettings(**{field.name: cfg.training[field.name] for field in fields(TrainingSettings)}),
-        checkpoint=path,
-        fingerprint=fingerprint,
-        evaluate=lambda: evaluate(model, normalized_batches(data, *test)),
-        commits=[run.code],
-    )
+    trainer = build_trainer(run, data)
     history = trainer.run()
     summary = {
         "n_steps": trainer.n_steps,
@@ -88,4 +104,33 @@ def trained_model(run: Run, data: ImageData) -> TrainedModel:
         "test_mean_loss": history[-1]["test_mean_loss"],
         "history": history,
     }
-    return TrainedModel(model, summary, trainer.wall_s, trainer.commits)
+    kept = {epoch: path for epoch, path in trainer.snapshots.items() if epoch <= cfg.training.epochs}
+    return TrainedModel(trainer.model, summary, trainer.wall_s, trainer.commits, kept, trainer.fingerprint)
+
+
+def build_trainer(run: Run, data: ImageData | TextWindows) -> Trainer:
+    """Build network, optimiser and batches, ready to train.
+
+    Args:
+        run: The run.
+        data: What to train on.
+
+    Returns:
+        The trainer.
+    """
+    cfg = run.cfg
+    torch.manual_seed(cfg.seed)
+    model = build(cfg.model).to(run.device, memory_format=torch.channels_last)
+    path, fingerprint = run.checkpoint("trained", *TRAINED_BY)
+    augmentation = {key: cfg.training[key] for key in AUGMENTATION if key in cfg.training}
+    return Trainer(
+        model=model,
+        optimizer=build_optimizer(model, **OmegaConf.to_container(cfg.optimizer)),
+        batches=data.training_batches(cfg.training.batch_size, cfg.seed, **augmentation),
+        settings=TrainingSettings(**{field.name: cfg.training[field.name] for field in fields(TrainingSettings)}),
+        checkpoint=path,
+        fingerprint=fingerprint,
+        evaluate=lambda: evaluate(model, data.test_batches(cfg.training.eval_batch_size)),
+        commits=[run.code],
+        snapshots={epoch: path.with_suffix(f".epoch{epoch}.pt") for epoch in cfg.place.snapshot_epochs},
+    )

@@ -1,22 +1,30 @@
-"""Image data sets as tensors in memory.
+"""Data sets as tensors in memory: images, and text as bytes.
 
-- `image_data`: the container every loader returns
 - `shards`: Parquet shards from a local folder (checksums verified) or from the hub
-- `images`: decode shards into an `ImageData`
-- `synthetic`: generated images for smoke runs and tests
-- `batches`: seeded augmentation and batching
+- `image_data`: the container of image sets; `images` decodes shards into it, `synthetic` generates one
+- `text_data`: the container of text windows; `text` cuts them from shards, or generates them
+- `batches`: seeded augmentation and batching of images
+- `streams`: independent random streams by purpose
+
+Both containers have `training_batches`, `test_batches`, `measurement_batches`, `to` and `provenance`.
 """
 
 from layercurv.data.batches import TrainingBatches, measurement_batches, normalized_batches
 from layercurv.data.image_data import ImageData
 from layercurv.data.images import load_images
 from layercurv.data.synthetic import generate_images
+from layercurv.data.text import generate_text, load_authors, load_text
+from layercurv.data.text_data import TextWindows
 
 __all__ = [
     "ImageData",
+    "TextWindows",
     "TrainingBatches",
     "generate_images",
+    "generate_text",
+    "load_authors",
     "load_images",
+    "load_text",
     "measurement_batches",
     "normalized_batches",
 ]

@@ -1,16 +1,19 @@
 """Batches cut from data in memory. Every draw is a function of (seed, step), so resuming needs no generator state."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 
-from layercurv.data.image_data import ImageData
+from layercurv.data.streams import AUGMENT, MEASURE, ORDER, generator
 from layercurv.errors import InputError
 
-_ORDER, _AUGMENT, _MEASURE = 0, 1, 2  # stream numbers: one independent random stream per purpose
+if TYPE_CHECKING:
+    from layercurv.data.image_data import ImageData
 
 
 @dataclass(frozen=True)
@@ -50,18 +53,18 @@ class TrainingBatches:
             Normalised images [batch_size, channels, height, width] in float32, and labels [batch_size].
         """
         epoch, position = divmod(step, self.steps_per_epoch)
-        order = torch.randperm(len(self.data.train_images), generator=_generator(self.seed, _ORDER, epoch))
+        order = torch.randperm(len(self.data.train_images), generator=generator(self.seed, ORDER, epoch))
         chosen = order[position * self.batch_size : (position + 1) * self.batch_size]
         chosen = chosen.to(self.data.train_images.device)
         images = self.data.normalize(self.data.train_images[chosen])
         return self._augment(images, step), self.data.train_labels[chosen]
 
     def _augment(self, images: torch.Tensor, step: int) -> torch.Tensor:
-        generator = _generator(self.seed, _AUGMENT, step)
+        draws = generator(self.seed, AUGMENT, step)
         if self.crop_padding:
-            images = _random_crop(images, self.crop_padding, generator)
+            images = _random_crop(images, self.crop_padding, draws)
         if self.flip:
-            mirrored = torch.rand(len(images), generator=generator) < 0.5
+            mirrored = torch.rand(len(images), generator=draws) < 0.5
             images = torch.where(mirrored.to(images.device).view(-1, 1, 1, 1), images.flip(-1), images)
         return images
 
@@ -105,20 +108,15 @@ def measurement_batches(
     exact = data.is_exact.nonzero().squeeze(1)
     if not 0 < n_samples <= len(exact):
         raise InputError(f"curvature.n_samples: expected 1 to {len(exact)} (exact training images), got {n_samples}")
-    drawn = torch.randperm(len(exact), generator=_generator(seed, _MEASURE, 0))[:n_samples]
+    drawn = torch.randperm(len(exact), generator=generator(seed, MEASURE, 0))[:n_samples]
     chosen = exact[drawn.to(exact.device)]
     return list(normalized_batches(data, data.train_images[chosen], data.train_labels[chosen], micro_batch))
 
 
-def _generator(seed: int, stream: int, index: int) -> torch.Generator:
-    state = np.random.SeedSequence([seed, stream, index]).generate_state(1, np.uint64)[0]
-    return torch.Generator().manual_seed(int(state))
-
-
-def _random_crop(images: torch.Tensor, padding: int, generator: torch.Generator) -> torch.Tensor:
+def _random_crop(images: torch.Tensor, padding: int, draws: torch.Generator) -> torch.Tensor:
     n, _, height, width = images.shape
     padded = F.pad(images, (padding,) * 4)
-    offsets = torch.randint(0, 2 * padding + 1, (2, n), generator=generator).to(images.device)
+    offsets = torch.randint(0, 2 * padding + 1, (2, n), generator=draws).to(images.device)
     rows = offsets[0].view(n, 1, 1) + torch.arange(height, device=images.device).view(1, height, 1)
     columns = offsets[1].view(n, 1, 1) + torch.arange(width, device=images.device).view(1, 1, width)
     sample = torch.arange(n, device=images.device).view(n, 1, 1)

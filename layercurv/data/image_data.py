@@ -1,9 +1,11 @@
 """The container every image loader returns."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
 
+from layercurv.data.batches import TrainingBatches, measurement_batches, normalized_batches
 from layercurv.errors import InputError
 
 
@@ -75,3 +77,43 @@ class ImageData:
         mean = torch.tensor(self.mean, device=images.device).view(1, -1, 1, 1)
         std = torch.tensor(self.std, device=images.device).view(1, -1, 1, 1)
         return (images.float() / 255 - mean) / std
+
+    def training_batches(self, batch_size: int, seed: int, crop_padding: int, flip: bool) -> TrainingBatches:
+        """Cut the training images into shuffled, augmented batches.
+
+        Args:
+            batch_size: Images per batch.
+            seed: Of order and augmentation.
+            crop_padding: Pixels of zero padding before a random crop; 0 crops nothing.
+            flip: Mirror each image with probability 1/2.
+
+        Returns:
+            The batches of every step.
+        """
+        return TrainingBatches(self, batch_size, seed, crop_padding, flip)
+
+    def test_batches(self, batch_size: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Cut the test images into batches, in their order.
+
+        Args:
+            batch_size: Images per batch; the last may be smaller.
+
+        Returns:
+            Normalised images and labels.
+        """
+        return normalized_batches(self, self.test_images, self.test_labels, batch_size)
+
+    def measurement_batches(
+        self, n_samples: int, micro_batch: int, seed: int
+    ) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Draw the training images curvature is measured on (see `batches.measurement_batches`).
+
+        Args:
+            n_samples: B, how many images.
+            micro_batch: Images per micro-batch.
+            seed: Seed of the draw.
+
+        Returns:
+            Micro-batches of normalised images and labels.
+        """
+        return measurement_batches(self, n_samples, micro_batch, seed)

@@ -25,6 +25,7 @@ def load_images(
     root: str | None = None,
     train_limit: int | None = None,
     test_limit: int | None = None,
+    test_split: str = "test",
 ) -> ImageData:
     """Load a labelled image data set from local Parquet shards or from the hub.
 
@@ -39,6 +40,7 @@ def load_images(
         root: Folder with MANIFEST.json; None downloads from the hub.
         train_limit: Keep the first training images only; None keeps all.
         test_limit: Likewise for the test split.
+        test_split: The data set's own name of its test split.
 
     Returns:
         The decoded data; shard checksums, and checksums of the decoded pixels, are in its provenance.
@@ -46,7 +48,7 @@ def load_images(
     Raises:
         InputError: If shards are missing or altered, or labels out of range.
     """
-    shards = open_shards(name, root, hub)
+    shards = open_shards(name, root, hub, {"train": "train", "test": test_split})
     train_images, is_exact = _decode(shards, "train", image_column)
     test_images, _ = _decode(shards, "test", image_column)
     labels = {split: _labels(shards, split, label_column, n_classes) for split in ("train", "test")}

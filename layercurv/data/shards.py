@@ -7,8 +7,6 @@ from pathlib import Path
 from layercurv.errors import InputError
 from layercurv.files import sha256_file
 
-SPLITS = ("train", "test")
-
 
 @dataclass(frozen=True)
 class Shards:
@@ -20,33 +18,44 @@ class Shards:
     expected_pixels: dict[str, str]  # split -> SHA-256 of the decoded uint8 NCHW array, where the source states it
 
 
-def open_shards(name: str, root: str | None, hub: str) -> Shards:
+def open_shards(name: str, root: str | None, hub: str | None, names: dict[str, str]) -> Shards:
     """Open a data set from a local folder if `root` is given, else from the hub.
 
     Args:
         name: Folder of the data set below `root`, such as "cifar10".
         root: Folder holding MANIFEST.json and one folder per data set; None asks the hub.
-        hub: Name on the hub, such as "uoft-cs/cifar10".
+        hub: Name on the hub, such as "uoft-cs/cifar10"; None if it is not there.
+        names: For each split wanted ("train", "test"), the data set's own name of it ("valid").
 
     Returns:
-        Its train and test split.
+        The splits, by the names wanted.
+
+    Raises:
+        InputError: If shards are missing or altered, or there is neither a folder nor a name on the hub.
     """
-    return _open_local(name, Path(root)) if root is not None else _open_hub(name, hub)
+    if root is not None:
+        return _open_local(name, Path(root), names)
+    if hub is None:
+        raise InputError(
+            f"{name} is not on the hub: set data.root=FOLDER, where FOLDER holds MANIFEST.json and {name}/"
+        )
+    return _open_hub(name, hub, names)
 
 
-def _open_local(name: str, root: Path) -> Shards:
+def _open_local(name: str, root: Path, names: dict[str, str]) -> Shards:
     from datasets import Dataset, disable_progress_bars
 
     entry = _manifest_entry(root, name)
     disable_progress_bars()
     checksums = {shard["file"]: _verified(root, shard) for shard in entry["shards"]}
     splits = {}
-    for split in SPLITS:
-        files = [str(root / file) for file in sorted(checksums) if Path(file).name.startswith(f"{split}-")]
+    for split, own in names.items():
+        files = [str(root / file) for file in sorted(checksums) if Path(file).name.startswith(f"{own}-")]
         if not files:
-            raise InputError(f"{root / 'MANIFEST.json'}: expected {name} to list shards named {split}-*.parquet")
+            raise InputError(f"{root / 'MANIFEST.json'}: expected {name} to list shards named {own}-*.parquet")
         splits[split] = Dataset.from_parquet(files)
-    return Shards(splits, "local shards", checksums, entry.get("raw_sha256_NCHW_uint8", {}))
+    whole = {} if "selection" in entry else entry.get("raw_sha256_NCHW_uint8", {})  # a selection has other pixels
+    return Shards(splits, "local shards", checksums, whole)
 
 
 def _manifest_entry(root: Path, name: str) -> dict:
@@ -72,7 +81,7 @@ def _verified(root: Path, shard: dict) -> str:
     return found
 
 
-def _open_hub(name: str, hub: str) -> Shards:
+def _open_hub(name: str, hub: str, names: dict[str, str]) -> Shards:
     import datasets
     import huggingface_hub
 
@@ -83,10 +92,10 @@ def _open_hub(name: str, hub: str) -> Shards:
     except (ConnectionError, OSError, datasets.exceptions.DatasetsError) as error:
         raise InputError(
             f"cannot fetch {hub} from the hub ({type(error).__name__}) and data.root is not set. Either go online, "
-            f"or set data.root=FOLDER, where FOLDER holds MANIFEST.json and {name}/{{train,test}}-*.parquet"
+            f"or set data.root=FOLDER, where FOLDER holds MANIFEST.json and {name}/{{{','.join(names.values())}}}-*.parquet"
         ) from error
-    found = loaded[SPLITS[0]].info.download_checksums or {}
+    found = next(iter(loaded.values())).info.download_checksums or {}
     checksums = {
         url: str(entry.get("checksum") or f"etag of {entry.get('num_bytes')} bytes") for url, entry in found.items()
     }
-    return Shards({split: loaded[split] for split in SPLITS}, hub, checksums, {})
+    return Shards({split: loaded[own] for split, own in names.items()}, hub, checksums, {})

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 from torch.optim import Optimizer
 
 from layercurv.errors import InputError, choose
 from layercurv.training.checkpoint import load_checkpoint, save_checkpoint
+from layercurv.training.evaluate import logits_of, sum_cross_entropy
 from layercurv.training.progress import progress_bar
 from layercurv.training.schedule import cosine_with_warmup
 
@@ -56,6 +56,7 @@ class Trainer:
     fingerprint: str
     evaluate: Callable[[], dict[str, float]]  # called at the end of each epoch
     commits: list[str]  # the code taking the steps; a resumed run adds that of the runs before it
+    snapshots: dict[int, Path] = field(default_factory=dict)  # epoch to the file that keeps its weights; 0 the start
     step: int = 0
     wall_s: float = 0.0  # training time over all runs that led here
     history: list[dict] = field(default_factory=list)
@@ -89,6 +90,8 @@ class Trainer:
             InputError: If the loss is not finite, or the checkpoint is not of this run.
         """
         self._restore()
+        if self.step == 0:
+            self._keep_weights(0)
         started = saved = time.perf_counter()
         wall_before = self.wall_s
         with progress_bar() as bar:
@@ -111,8 +114,8 @@ class Trainer:
         self.model.train()
         inputs, labels = self.batches.batch(self.step)
         with torch.autocast(inputs.device.type, self._autocast_dtype, enabled=self._autocast_dtype is not None):
-            logits = self.model(inputs)
-        mean_loss = F.cross_entropy(logits.float(), labels, label_smoothing=self.settings.label_smoothing)
+            logits = logits_of(self.model, inputs)
+        mean_loss = sum_cross_entropy(logits.float(), labels, self.settings.label_smoothing) / labels.numel()
         self.optimizer.zero_grad(set_to_none=True)
         mean_loss.backward()
         self.optimizer.step()
@@ -137,6 +140,11 @@ class Trainer:
             }
         )
         self._epoch_losses.clear()
+        self._keep_weights(self.history[-1]["epoch"])
+
+    def _keep_weights(self, epoch: int) -> None:
+        if epoch in self.snapshots:
+            save_checkpoint(self.snapshots[epoch], {"model": self.model.state_dict()}, self.fingerprint)
 
     def _note(self) -> str:
         if not self.history:
