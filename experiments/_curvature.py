@@ -132,8 +132,8 @@ def check_engines(
     cfg, loss = run.cfg.curvature, CrossEntropy()
     samples = [tuple(part[: cfg.check_samples] for part in batch)]
     engines = chosen_engines(model, loss, samples[0][0], directions, cfg.engine)
-    chosen = {name: _spread(found, cfg.check_directions) for name, found in directions.items()}
-    some = {name: _subset(directions[name], index) for name, index in chosen.items()}
+    chosen = {name: evenly_spread(found, cfg.check_directions) for name, found in directions.items()}
+    some = {name: subset(directions[name], index) for name, index in chosen.items()}
     exact = directional_curvature(model, loss, samples, some, "double_backward")
     checked = {}
     for engine in set(engines.values()):
@@ -195,13 +195,31 @@ def _sweep_resumably(run: Run, model, batches, layers, visitors, n_sampled: int 
     return state["wall_s"]
 
 
-def _spread(directions: Directions, count: int) -> list[int]:
+def evenly_spread(directions: Directions, count: int) -> list[int]:
+    """Choose directions from first to last, null ones left out.
+
+    Args:
+        directions: All directions.
+        count: How many; fewer if there are not so many.
+
+    Returns:
+        Indices from 0.
+    """
     usable = (~directions.is_null).nonzero().squeeze(1)
     positions = torch.linspace(0, len(usable) - 1, min(count, len(usable))).round().long()
     return usable.cpu()[positions].tolist()
 
 
-def _subset(directions: Directions, index: list[int]) -> Directions:
+def subset(directions: Directions, index: list[int]) -> Directions:
+    """Take some of the directions.
+
+    Args:
+        directions: All directions.
+        index: Which, from 0.
+
+    Returns:
+        These, in the order given.
+    """
     return Directions(
         directions.singular_values[index],
         directions.left[:, index],

@@ -47,7 +47,7 @@ class TrainedModel:
         if state is None:
             raise InputError(
                 f"epoch {epoch}: expected its weights among the checkpoints, found none; they are kept while training, "
-                f"for epochs in place.snapshot_epochs. Add it there, delete the checkpoint of this network, and train again"
+                "for epochs in place.snapshot_epochs: add it there, delete this network's checkpoint, and train again"
             )
         self.model.load_state_dict(state["model"])
         return self.model.eval()

@@ -90,9 +90,10 @@ def _open_hub(name: str, hub: str, names: dict[str, str]) -> Shards:
         # `datasets` verifies the hub's own size and checksum records while it downloads.
         loaded = datasets.load_dataset(hub, verification_mode="all_checks")
     except (ConnectionError, OSError, datasets.exceptions.DatasetsError) as error:
+        files = ",".join(names.values())
         raise InputError(
             f"cannot fetch {hub} from the hub ({type(error).__name__}) and data.root is not set. Either go online, "
-            f"or set data.root=FOLDER, where FOLDER holds MANIFEST.json and {name}/{{{','.join(names.values())}}}-*.parquet"
+            f"or set data.root=FOLDER, where FOLDER holds MANIFEST.json and {name}/{{{files}}}-*.parquet"
         ) from error
     found = next(iter(loaded.values())).info.download_checksums or {}
     checksums = {

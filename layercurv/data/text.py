@@ -49,6 +49,7 @@ def load_authors(
     name: str,
     hub: str | None,
     authors: list[str],
+    n_classes: int,
     sequence_length: int,
     test_share: float,
     root: str | None = None,
@@ -62,6 +63,7 @@ def load_authors(
         name: Folder of the data set below `root`, such as "gutenberg-5"; columns `author` and `text`.
         hub: Name on the hub; None if it is not there.
         authors: One class each.
+        n_classes: How many there are; networks read it from the configuration.
         sequence_length: T, tokens per window.
         test_share: Share of each text kept for testing.
         root: Folder with MANIFEST.json; None downloads from the hub.
@@ -71,8 +73,10 @@ def load_authors(
         The windows, classes interleaved.
 
     Raises:
-        InputError: If an author is not in the data.
+        InputError: If an author is not in the data, or their number is not `n_classes`.
     """
+    if len(authors) != n_classes:
+        raise InputError(f"data.n_classes: expected the number of data.authors, {len(authors)}, got {n_classes}")
     shards = open_shards(name, root, hub, {"train": "train"})
     rows = shards.splits["train"]
     texts = dict(zip(rows["author"], rows["text"], strict=True))

@@ -1,22 +1,72 @@
 """Fits on plain numbers (numpy and scipy only).
 
 - `power_law`: one log-log least-squares line with its interval
+- `robust`: log-log slopes that a few points cannot carry away
 - `spectral_exponents`: alpha, gamma and s of one layer from its sigma and h lists
+- `quartiles`: alpha along the spectrum
+- `alpha_controls`: alpha without the largest direction, and robustly
 - `decomposition`: the five slopes whose sum is alpha
 - `bootstrap`: an interval of alpha from the scatter of samples
+- `transfer`, `transfer_null`: the error of s = alpha*gamma, its bound, a held-out error and two null distributions
+- `model_selection`: which law a rank profile follows, by BIC
+- `participation`: how many directions carry a spectrum, and what a power law says about it
+- `separable_variance`: singular values of pure noise between two Kronecker factors
+- `synthetic_spectra`: the same on factors whose law is planted
+- `power_law_tail`: the exponent of a heavy tail; imported by name, for it needs `powerlaw`
+- `determination`: R^2 of a straight line
+- `deterministic_equivalent`: the counting function behind it
+- `agreement`: labels against chance, numbers by correlation
+- `equivalence`: two one-sided tests, and Holm's correction
 """
 
+from layercurv.fits.agreement import correlation, label_agreement
+from layercurv.fits.alpha_controls import alpha_without_first, robust_alpha
 from layercurv.fits.bootstrap import bootstrap_alpha
 from layercurv.fits.decomposition import alignment_terms, decomposition_slopes
+from layercurv.fits.determination import r_squared
+from layercurv.fits.deterministic_equivalent import count_above
+from layercurv.fits.equivalence import equivalence_test, holm
+from layercurv.fits.model_selection import profile_bic, winners_count
+from layercurv.fits.participation import effective_rank, finite_zeta_bound, participation_ratio, zeta_bound
 from layercurv.fits.power_law import PowerLawFit, fit_power_law
+from layercurv.fits.quartiles import alpha_by_quartile
+from layercurv.fits.robust import robust_slope
+from layercurv.fits.separable_variance import predicted_singular_values, sampled_singular_values
 from layercurv.fits.spectral_exponents import fit_spectral_exponents, usable_directions
+from layercurv.fits.synthetic_spectra import synthetic_agreement
+from layercurv.fits.transfer import held_out_error, transfer_bound, transfer_errors
+from layercurv.fits.transfer_null import random_alpha_null, residual_permutation_null
 
 __all__ = [
     "PowerLawFit",
     "alignment_terms",
+    "alpha_by_quartile",
+    "alpha_without_first",
     "bootstrap_alpha",
+    "correlation",
+    "count_above",
     "decomposition_slopes",
+    "effective_rank",
+    "equivalence_test",
+    "finite_zeta_bound",
     "fit_power_law",
     "fit_spectral_exponents",
+    "held_out_error",
+    "holm",
+    "label_agreement",
+    "participation_ratio",
+    "predicted_singular_values",
+    "profile_bic",
+    "r_squared",
+    "random_alpha_null",
+    "residual_permutation_null",
+    "robust_alpha",
+    "robust_slope",
+    "sampled_singular_values",
+    "synthetic_agreement",
+    "transfer_bound",
+    "transfer_errors",
     "usable_directions",
+    "winners_count",
+    "zeta_bound",
 ]

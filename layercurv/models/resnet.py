@@ -1,35 +1,39 @@
-"""ResNet-18 for 32 x 32 images, built from torchvision's blocks."""
+"""ResNets of any width, for small and for large images, built from torchvision's blocks."""
 
 from torch import nn
 
-from layercurv.errors import InputError
+from layercurv.models.sizes import require_positive
 from layercurv.models.vision_import import torchvision
 
 _resnet = torchvision.models.resnet
 
 
-class CifarResNet(_resnet.ResNet):
-    """torchvision's ResNet with the CIFAR stem and a free width.
+class WidthResNet(_resnet.ResNet):
+    """torchvision's ResNet with a free width and, for small images, the CIFAR stem.
 
-    The stem is a 3 x 3 convolution of stride 1 and no max pooling (He et al. 2016, section 4.2), so the first stage
-    works at full resolution. Stages have width, 2, 4 and 8 times width channels; width = 64 is the usual ResNet-18.
+    The CIFAR stem is a 3 x 3 convolution of stride 1 and no max pooling (He et al. 2016, section 4.2), so the first
+    stage works at full resolution. Stages have width, 2, 4 and 8 times width channels (four times as many behind a
+    `Bottleneck`); width = 64 is the usual ResNet.
     """
 
-    def __init__(self, block: type, layers: list[int], width: int, n_classes: int):
+    def __init__(self, block: type, layers: list[int], width: int, n_classes: int, small_images: bool):
         """Build the network.
 
         Args:
             block: torchvision's `BasicBlock` or `Bottleneck`.
             layers: Blocks in each of the four stages.
-            width: Channels of the first stage.
+            width: Channels of the stem and of the first stage.
             n_classes: Outputs.
+            small_images: Whether to take the CIFAR stem instead of torchvision's 7 x 7 of stride 2 with max pooling.
         """
         self._width = width
         super().__init__(block, layers, num_classes=n_classes)
-        self.conv1 = nn.Conv2d(3, width, kernel_size=3, stride=1, padding=1, bias=False)
+        kernel, stride = (3, 1) if small_images else (7, 2)
+        self.conv1 = nn.Conv2d(3, width, kernel, stride=stride, padding=kernel // 2, bias=False)
         nn.init.kaiming_normal_(self.conv1.weight, mode="fan_out", nonlinearity="relu")
         self.bn1 = nn.BatchNorm2d(width)
-        self.maxpool = nn.Identity()
+        if small_images:
+            self.maxpool = nn.Identity()
         self.fc = nn.Linear(8 * width * block.expansion, n_classes)
 
     def _make_layer(self, block, planes, *arguments, **options):
@@ -38,7 +42,7 @@ class CifarResNet(_resnet.ResNet):
         return super()._make_layer(block, planes * self._width // 64, *arguments, **options)
 
 
-def resnet18_cifar(width: int, n_classes: int) -> CifarResNet:
+def resnet18_cifar(width: int, n_classes: int) -> WidthResNet:
     """Build ResNet-18 with the CIFAR stem.
 
     Args:
@@ -52,7 +56,25 @@ def resnet18_cifar(width: int, n_classes: int) -> CifarResNet:
     Raises:
         InputError: If width or n_classes is not positive.
     """
-    for name, value in (("width", width), ("n_classes", n_classes)):
-        if value < 1:
-            raise InputError(f"model.{name}: expected a positive integer, got {value}")
-    return CifarResNet(_resnet.BasicBlock, [2, 2, 2, 2], width, n_classes)
+    require_positive(width=width, n_classes=n_classes)
+    return WidthResNet(_resnet.BasicBlock, [2, 2, 2, 2], width, n_classes, small_images=True)
+
+
+def resnet50(width: int, n_classes: int, small_images: bool) -> WidthResNet:
+    """Build ResNet-50.
+
+    Args:
+        width: Channels of the first stage; 64 in the paper.
+        n_classes: Outputs.
+        small_images: Whether to take the CIFAR stem (3 x 3, stride 1, no max pooling); otherwise torchvision's own.
+
+    Returns:
+        The network in train mode, in float32 on the CPU, initialised from torch's global generator: 53 convolutions,
+        4 of them on shortcuts, and one linear head. At width 64 and with the large stem its parameters have the shapes
+        of `torchvision.models.resnet50`.
+
+    Raises:
+        InputError: If width or n_classes is not positive.
+    """
+    require_positive(width=width, n_classes=n_classes)
+    return WidthResNet(_resnet.Bottleneck, [3, 4, 6, 3], width, n_classes, small_images)

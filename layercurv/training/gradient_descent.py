@@ -37,8 +37,8 @@ def gradient_descent(
         learning_rate: Step size, fixed.
         n_steps: Most steps to take.
         gradient_tolerance: Norm at which the run counts as converged.
-        n_snapshots: Snapshots over a run of all steps, at step 0 and in equal ratios from 1 to n_steps; fewer if rounding
-            makes two of them one.
+        n_snapshots: Snapshots over a run of all steps, at step 0 and in equal ratios from 1 to n_steps; fewer if
+            rounding makes two of them one.
 
     Returns:
         The snapshots of the run, the state at its end always the last.

@@ -12,6 +12,26 @@ import torch
 from layercurv.errors import InputError, choose
 
 
+def chain_widths(d_in: int, hidden: int, d_out: int, depth: int) -> list[int]:
+    """List the widths of a chain with hidden layers all of one width.
+
+    Args:
+        d_in: Inputs.
+        hidden: Units of each hidden layer.
+        d_out: Outputs.
+        depth: L, number of matrices.
+
+    Returns:
+        d_0 .. d_L.
+
+    Raises:
+        InputError: If depth is under 2: a single matrix has nothing to be balanced with.
+    """
+    if depth < 2:
+        raise InputError(f"depth: expected at least 2 layers, got {depth}")
+    return [d_in, *[hidden] * (depth - 1), d_out]
+
+
 def start_weights(
     widths: list[int], kind: str, product_scale: float, rank: int | None, generator: torch.Generator
 ) -> list[torch.Tensor]:
@@ -19,8 +39,8 @@ def start_weights(
 
     Args:
         widths: d_0 .. d_L.
-        kind: "balanced": W_i = g U_i I_r U_(i-1)^T with random orthogonal U_i, exactly balanced, the product's r singular
-            values all equal to g^L. "gaussian": independent entries of variance g^2 / d_(i-1), not balanced.
+        kind: "balanced": W_i = g U_i I_r U_(i-1)^T with random orthogonal U_i, exactly balanced, the product's r
+            singular values all equal to g^L. "gaussian": independent entries of variance g^2 / d_(i-1), not balanced.
         product_scale: g^L.
         rank: r of a balanced start; None for the most the widths allow. A Gaussian start has no other: give None.
         generator: Source of the numbers, on the CPU.

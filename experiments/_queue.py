@@ -1,0 +1,202 @@
+"""Run the experiments whose records are missing, in the order of `queue.toml`, inside a time budget.
+
+`python -m experiments._queue SCALE --budget 9m` (or `make queue SCALE=small BUDGET=9m`). Every run resumes from its
+checkpoints, so a queue that was stopped or killed goes on where it was. Runs of one network and seed never overlap: the
+first trains it, the others find it trained.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import time
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from layercurv.errors import InputError
+from layercurv.results.store import SCALES, RecordName
+
+FILE = Path(__file__).with_name("queue.toml")
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+_KEYS = {"experiment", "variant", "network", "overrides", "seeds", "scales"}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One record that is to be there."""
+
+    name: RecordName
+    network: tuple[str, int]  # what it trains, and the seed
+    overrides: tuple[str, ...]
+
+    def command(self, results: Path, checkpoints: Path) -> list[str]:
+        """Give the command that makes the record.
+
+        Args:
+            results: Folder of records.
+            checkpoints: Folder of checkpoints.
+
+        Returns:
+            The command line.
+        """
+        fixed = (f"variant={self.name.variant}", f"scale={self.name.scale}", f"seed={self.network[1]}")
+        places = (f"place.results={results}", f"place.checkpoints={checkpoints}")
+        return [sys.executable, "-m", f"experiments.{self.name.experiment}", *self.overrides, *fixed, *places]
+
+
+@dataclass
+class Running:
+    """A job under way."""
+
+    job: Job
+    process: subprocess.Popen
+    log: Path
+    started: float
+
+
+def load_jobs(path: Path, scale: str) -> list[Job]:
+    """Read the jobs of one scale, in order: the first seed of all, then the second, and so on.
+
+    Args:
+        path: The queue file.
+        scale: Which scale.
+
+    Returns:
+        One job per record.
+
+    Raises:
+        InputError: If a job has an unknown key or lacks one.
+    """
+    entries = tomllib.loads(path.read_text(encoding="utf-8"))["job"]
+    for number, entry in enumerate(entries, start=1):
+        if entry.keys() != _KEYS:
+            raise InputError(
+                f"{path}, job {number}: expected the keys {', '.join(sorted(_KEYS))}, got {', '.join(entry)}"
+            )
+    entries = [entry for entry in entries if scale in entry["scales"]]
+    seeds = sorted({seed for entry in entries for seed in entry["seeds"]})
+    return [_job(entry, seed, scale) for seed in seeds for entry in entries if seed in entry["seeds"]]
+
+
+def _job(entry: dict, seed: int, scale: str) -> Job:
+    name = RecordName(entry["experiment"], f"{entry['variant']}_seed{seed}", scale)
+    return Job(name, (entry["network"], seed), tuple(entry["overrides"]))
+
+
+def run_queue(jobs: list[Job], results: Path, checkpoints: Path, budget_s: float, n_workers: int, log: Path) -> int:
+    """Run the missing ones of some jobs.
+
+    Args:
+        jobs: In order.
+        results: Folder of records.
+        checkpoints: Folder of checkpoints.
+        budget_s: Seconds; what is under way then is stopped and resumes next time.
+        n_workers: Runs at a time; they share the cores.
+        log: Folder for the output of each run.
+
+    Returns:
+        How many runs failed.
+    """
+    waiting = [job for job in jobs if not job.name.path(results).exists()]
+    print(f"{len(jobs)} records, {len(waiting)} missing")
+    deadline, running, failed = time.monotonic() + budget_s, [], 0
+    log.mkdir(parents=True, exist_ok=True)
+    threads = max(1, (os.cpu_count() or 1) // n_workers)
+    while (waiting or running) and time.monotonic() < deadline:
+        for job in [job for job in waiting if len(running) < n_workers and _is_free(job, running)][:1]:
+            waiting.remove(job)
+            running.append(_start(job, results, checkpoints, log, threads))
+        for done in [run for run in running if run.process.poll() is not None]:
+            running.remove(done)
+            failed += _report(done, len(waiting) + len(running))
+        time.sleep(0.2)
+    for run in running:
+        run.process.terminate()
+        run.process.wait()
+        print(f"{_label(run.job)}: stopped after {_minutes(run)}, the budget is spent; it resumes from its checkpoint")
+    if waiting:
+        print(f"{len(waiting)} records not begun")
+    return failed
+
+
+def _is_free(job: Job, running: list[Running]) -> bool:
+    return all(job.network != run.job.network for run in running)
+
+
+def _start(job: Job, results: Path, checkpoints: Path, log: Path, threads: int) -> Running:
+    path = log / f"{job.name.experiment}-{job.name.variant}.{job.name.scale}.log"
+    command = job.command(results, checkpoints)
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
+    with path.open("w", encoding="utf-8") as stream:
+        process = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, env=environment)
+    return Running(job, process, path, time.monotonic())
+
+
+def _report(run: Running, n_left: int) -> bool:
+    last = (run.log.read_text(encoding="utf-8").strip().splitlines() or [""])[-1]
+    code = run.process.returncode
+    outcome = f"done in {_minutes(run)}" if code == 0 else f"FAILED ({code}) after {_minutes(run)}: {last[:200]}"
+    print(f"{_label(run.job)}: {outcome}; {n_left} left", flush=True)
+    return code != 0
+
+
+def _label(job: Job) -> str:
+    return f"{job.name.experiment}/{job.name.variant}.{job.name.scale}"
+
+
+def _minutes(run: Running) -> str:
+    return f"{(time.monotonic() - run.started) / 60:.1f} min"
+
+
+def parse_duration(text: str) -> float:
+    """Read a duration.
+
+    Args:
+        text: A number with a unit: "90s", "9m", "8h".
+
+    Returns:
+        Seconds.
+
+    Raises:
+        InputError: If it is nothing of the kind.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
+    if match is None:
+        raise InputError(f"budget: expected a duration like 90s, 9m or 8h, got {text!r}")
+    return float(match[1]) * _UNITS[match[2]]
+
+
+def main() -> int:
+    """Be the command line.
+
+    Returns:
+        0; 1 if a run failed; 2 on bad input.
+    """
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("scale", choices=[scale for scale in SCALES if scale != "smoke"])
+    parser.add_argument("--budget", default="8h", help="such as 90s, 9m or 8h (default: 8h)")
+    parser.add_argument("--workers", type=int, default=1, help="runs at a time (default: 1)")
+    parser.add_argument("--results", type=Path, default=Path("results"), help="folder of records (default: results)")
+    parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints"), help="default: checkpoints")
+    parser.add_argument("--only", default="", help="experiments, separated by commas (default: all)")
+    options = parser.parse_args()
+    try:
+        budget_s = parse_duration(options.budget)
+        jobs = load_jobs(FILE, options.scale)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    wanted = set(filter(None, options.only.split(",")))
+    if unknown := wanted - {job.name.experiment for job in jobs}:
+        known = ", ".join(sorted({job.name.experiment for job in jobs}))
+        print(f"error: --only: no job of {', '.join(sorted(unknown))}; there are: {known}", file=sys.stderr)
+        return 2
+    jobs = [job for job in jobs if not wanted or job.name.experiment in wanted]
+    log = Path("outputs") / "queue"
+    return int(run_queue(jobs, options.results, options.checkpoints, budget_s, max(1, options.workers), log) > 0)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

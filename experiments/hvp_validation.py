@@ -1,0 +1,116 @@
+"""hvp_validation: exact curvature, its Gauss-Newton value, sigma^2 and finite differences, layer by layer."""
+
+import time
+
+from torch import nn
+
+from experiments._curvature import DTYPES, evenly_spread, subset
+from experiments._runner import Run, launch
+from experiments._subject import prepare_subject
+from layercurv.curvature import (
+    CrossEntropy,
+    Directions,
+    WeightLayer,
+    directional_curvature,
+    gradient_directions,
+    weight_layers,
+)
+from layercurv.curvature.finite_difference import finite_difference_curvature
+from layercurv.fits import r_squared
+
+LOSS = CrossEntropy()
+
+
+def measure(run: Run) -> dict:
+    """Measure h by double backpropagation, the GGN value by its own engine, and both by finite differences.
+
+    Args:
+        run: The run.
+
+    Returns:
+        The record's measurements and what it adds to the provenance.
+    """
+    subject, started = prepare_subject(run), time.perf_counter()
+    model, layers = subject.trained.model, weight_layers(subject.trained.model)
+    directions = gradient_directions(model, LOSS, subject.batches, layers, run.cfg.curvature.top_k)
+    exact = directional_curvature(model, LOSS, subject.batches, directions, "double_backward")
+    fast = directional_curvature(model, LOSS, subject.batches, directions, "auto")
+    entries = []
+    for depth, layer in enumerate(layers, start=1):
+        found = directions[layer.name]
+        entry = layer_entry(depth, layer, found, exact[layer.name].curvatures, fast[layer.name].ggn)
+        entries.append(entry | {"finite_differences": differences(run, model, subject.batches, layer, found)})
+    return {
+        "n_samples": subject.n_samples,
+        "training": subject.trained.summary,
+        "layers": entries,
+        "provenance": subject.provenance(time.perf_counter() - started),
+    }
+
+
+def layer_entry(depth: int, layer: WeightLayer, directions: Directions, exact, ggn) -> dict:
+    """Put one layer's lists and the three R^2 of the source paper's appendix A together.
+
+    Args:
+        depth: Position in the network, from 1.
+        layer: The layer.
+        directions: Its directions.
+        exact: h_k by double backpropagation, [K].
+        ggn: GGN values, [K].
+
+    Returns:
+        The layer's part of the record.
+    """
+    used = (~directions.is_null).cpu()
+    sigma, h, g = directions.singular_values.cpu(), exact.cpu(), ggn.cpu()
+    pairs = {"exact_sigma2": (h, sigma**2), "ggn_sigma2": (g, sigma**2), "exact_ggn": (h, g)}
+    return {
+        "name": layer.name,
+        "depth": depth,
+        "kind": layer.kind,
+        "shape": list(layer.shape),
+        "weight_norm": float(layer.weight.detach().norm()),
+        "singular_values": sigma.tolist(),
+        "is_null": directions.is_null.tolist(),
+        "curvatures": h.tolist(),
+        "ggn_curvatures": g.tolist(),
+        "r2": {name: r_squared(x[used], y[used]) if used.sum() > 2 else None for name, (x, y) in pairs.items()},
+    }
+
+
+def differences(run: Run, model: nn.Module, batches: list, layer: WeightLayer, directions: Directions) -> dict:
+    """Estimate some of one layer's curvatures by finite differences of every form, precision and step.
+
+    Args:
+        run: The run.
+        model: The network; its precision is restored.
+        batches: Micro-batches; the first samples of the first one are used.
+        layer: The layer.
+        directions: Its directions.
+
+    Returns:
+        The directions' numbers `k`, their exact curvatures on these samples, and a list of `estimates`.
+    """
+    cfg, dtype = run.cfg.finite_difference, layer.weight.dtype
+    index = evenly_spread(directions, cfg.n_directions)
+    some, samples = subset(directions, index), [part[: cfg.n_samples] for part in batches[0]]
+    estimates = []
+    for method in cfg.methods:
+        model.to(DTYPES[method.dtype])
+        batch = [(samples[0].to(DTYPES[method.dtype]), samples[1])]
+        for step in cfg.steps:
+            h = finite_difference_curvature(model, LOSS, batch, layer, some, step, method.form)
+            estimates.append({**method, "step": step, "curvatures": h.tolist()})
+    model.double()
+    exact = directional_curvature(model, LOSS, [(samples[0].double(), samples[1])], {layer.name: some})
+    model.to(dtype)
+    return {
+        "k": [i + 1 for i in index],
+        "n_samples": len(samples[1]),
+        "exact": exact[layer.name].curvatures.tolist(),
+        "estimates": estimates,
+    }
+
+
+if __name__ == "__main__":
+    launch("hvp_validation", measure)

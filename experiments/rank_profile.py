@@ -1,0 +1,77 @@
+"""rank_profile: which law the gradient's singular values follow, by BIC, along training and with B."""
+
+import time
+
+import torch
+from torch import nn
+
+from experiments._curvature import draw_batches
+from experiments._layers import or_missing
+from experiments._runner import Run, launch
+from experiments._subject import Subject, prepare_subject
+from layercurv.curvature import CrossEntropy, mean_gradients, weight_layers
+from layercurv.fits import profile_bic
+
+
+def measure(run: Run) -> dict:
+    """Take the gradient's spectrum at several epochs, and for several B at the first and last of them.
+
+    Args:
+        run: The run.
+
+    Returns:
+        The record's measurements and what it adds to the provenance.
+    """
+    subject, started = prepare_subject(run), time.perf_counter()
+    epochs, profiles = list(run.cfg.epochs), []
+    for epoch in epochs:
+        model = subject.trained.at_epoch(epoch)
+        sizes = run.cfg.batch_sizes if epoch in (epochs[0], epochs[-1]) else []
+        for n_samples in [*sizes, subject.n_samples]:
+            profiles.append(profile_entry(run, subject, model, epoch, n_samples))
+    return {
+        "training": subject.trained.summary,
+        "profiles": profiles,
+        "provenance": subject.provenance(time.perf_counter() - started),
+    }
+
+
+def profile_entry(run: Run, subject: Subject, model: nn.Module, epoch: int, n_samples: int) -> dict:
+    """Compare three laws on every layer's gradient spectrum.
+
+    Args:
+        run: The run.
+        subject: What is measured.
+        model: The network at this epoch.
+        epoch: The epoch.
+        n_samples: B; fewer samples are the first of more.
+
+    Returns:
+        `epoch`, `n_samples` and one entry per layer.
+    """
+    batches = draw_batches(run, subject.data, n_samples)
+    layers = weight_layers(model)
+    gradients = mean_gradients(model, CrossEntropy(), batches, layers)
+    eps = torch.finfo(layers[0].weight.dtype).eps
+    entries = []
+    for depth, layer in enumerate(layers, start=1):
+        sigma = torch.linalg.svdvals(gradients[layer.name])[: run.cfg.curvature.top_k]
+        is_null = sigma <= sigma[0] * eps * max(layer.shape)
+        missing: dict[str, str] = {}
+        entries.append(
+            {
+                "name": layer.name,
+                "depth": depth,
+                "kind": layer.kind,
+                "shape": list(layer.shape),
+                "singular_values": sigma.tolist(),
+                "is_null": is_null.tolist(),
+                "bic": or_missing(missing, "bic", profile_bic, sigma[~is_null].tolist()),
+                "missing": missing,
+            }
+        )
+    return {"epoch": epoch, "n_samples": n_samples, "layers": entries}
+
+
+if __name__ == "__main__":
+    launch("rank_profile", measure)

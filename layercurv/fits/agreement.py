@@ -1,0 +1,119 @@
+"""How far two lists agree: labels against chance, numbers by correlation."""
+
+import numpy as np
+
+from layercurv.errors import InputError
+
+
+def label_agreement(labels_a, labels_b, n_draws: int = 10_000, seed: int = 0) -> dict:
+    """Compare the share of equal labels with what permuting one list gives.
+
+    The expected share is exact, sum_c n_a(c) n_b(c) / n^2: two lists that both say "log-normal" nine times in ten
+    agree in 82 % of places by chance. The p-value counts the observed order among the draws and is never zero.
+
+    Args:
+        labels_a: One label per item, shape [n], n >= 1.
+        labels_b: The other labels of the same items, shape [n].
+        n_draws: Permutations.
+        seed: Of the permutations.
+
+    Returns:
+        `share` of equal labels, `expected_share`, `p_value` = (1 + draws with at least as many matches) /
+        (1 + n_draws), `n` and `n_draws`.
+
+    Raises:
+        InputError: If the lists are empty or differ in length, or n_draws < 1.
+
+    Source: Phipson and Smyth (2010), Permutation p-values should never be zero.
+
+    Example:
+        >>> label_agreement(["a", "a", "b", "b"], ["a", "a", "b", "a"])["expected_share"]
+        0.5
+    """
+    labels_a, labels_b = list(labels_a), list(labels_b)
+    n = len(labels_a)
+    if n == 0 or n != len(labels_b) or n_draws < 1:
+        raise InputError(
+            f"label agreement: expected two lists of one length and at least 1 draw, got {n} and {len(labels_b)} "
+            f"labels and {n_draws} draws"
+        )
+    code = {label: i for i, label in enumerate(dict.fromkeys(labels_a + labels_b))}
+    a, b = (np.array([code[label] for label in labels]) for labels in (labels_a, labels_b))
+    matches = int(np.sum(a == b))
+    counts_a, counts_b = (np.bincount(x, minlength=len(code)) for x in (a, b))
+    permuted = np.random.default_rng(seed).permuted(np.tile(b, (n_draws, 1)), axis=1)
+    as_many = int(np.sum((permuted == a).sum(1) >= matches))
+    return {
+        "share": matches / n,
+        "expected_share": int(counts_a @ counts_b) / n**2,
+        "p_value": (1 + as_many) / (1 + n_draws),
+        "n": n,
+        "n_draws": n_draws,
+    }
+
+
+def correlation(x, y, n_draws: int = 2000, seed: int = 0) -> dict:
+    """Correlate two lists by Pearson (values) and Spearman (ranks), with bootstrap percentile intervals over pairs.
+
+    A draw in which one list is constant has no correlation and sits out. With fewer than about 20 pairs the percentile
+    interval covers the truth less often than its 95 %.
+
+    Args:
+        x: Finite values, not all equal, shape [n], n >= 4.
+        y: The same, shape [n].
+        n_draws: Resamples of pairs.
+        seed: Of the resamples.
+
+    Returns:
+        For `pearson` and `spearman` a dictionary with `r`, `p_value` (two-sided, of no correlation), `ci95_low` and
+        `ci95_high`; beside them `n` and `n_resamples`, the draws that entered.
+
+    Raises:
+        InputError: If lengths differ or are below 4, a value is not finite, or a list is constant.
+
+    Source: Efron and Tibshirani (1993), An Introduction to the Bootstrap, chapter 13.
+    """
+    x, y = _checked(x, y, n_draws)
+    # Imported here: scipy.stats takes 0.4 s, and verifying claims imports this package without needing it.
+    from scipy import stats
+
+    rows = np.random.default_rng(seed).integers(x.size, size=(n_draws, x.size))
+    drawn_x, drawn_y = x[rows], y[rows]
+    varied = (np.ptp(drawn_x, axis=1) > 0) & (np.ptp(drawn_y, axis=1) > 0)
+    drawn_x, drawn_y = drawn_x[varied], drawn_y[varied]
+    pearson = _row_correlation(drawn_x, drawn_y)
+    spearman = _row_correlation(stats.rankdata(drawn_x, axis=1), stats.rankdata(drawn_y, axis=1))
+    return {
+        "pearson": _summary(stats.pearsonr(x, y), pearson),
+        "spearman": _summary(stats.spearmanr(x, y), spearman),
+        "n": int(x.size),
+        "n_resamples": int(varied.sum()),
+    }
+
+
+def _checked(x, y, n_draws: int) -> tuple[np.ndarray, np.ndarray]:
+    x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    if x.ndim != 1 or x.shape != y.shape or x.size < 4:
+        raise InputError(f"correlation: expected two lists of one length, at least 4, got {x.shape} and {y.shape}")
+    for name, values in (("x", x), ("y", y)):
+        if not np.isfinite(values).all() or np.ptp(values) == 0:
+            raise InputError(f"correlation: expected finite values that differ, got {name} = {values}")
+    if n_draws < 100:
+        raise InputError(f"correlation: expected at least 100 draws for an interval, got {n_draws}")
+    return x, y
+
+
+def _row_correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    # [draws, n] each -> [draws]
+    dx, dy = x - x.mean(1, keepdims=True), y - y.mean(1, keepdims=True)
+    return (dx * dy).sum(1) / np.sqrt((dx * dx).sum(1) * (dy * dy).sum(1))
+
+
+def _summary(result, draws: np.ndarray) -> dict[str, float]:
+    low, high = np.percentile(draws, [2.5, 97.5])
+    return {
+        "r": float(result.statistic),
+        "p_value": float(result.pvalue),
+        "ci95_low": float(low),
+        "ci95_high": float(high),
+    }

@@ -1,0 +1,103 @@
+"""Showing that two means are equal up to a margin, and correcting for many tests."""
+
+import numpy as np
+
+from layercurv.errors import InputError
+
+LEVEL = 0.05
+
+
+def equivalence_test(sample, reference, margin: float, paired: bool) -> dict:
+    """Run two one-sided t tests (TOST) of |mean(sample) - mean(reference)| < margin.
+
+    The null hypothesis is that the means differ by the margin or more; rejecting it shows equivalence, which a
+    difference that is merely not significant never does. Equivalent at 5 % is the same as the 90 % interval lying
+    inside the margin. The margin is to be fixed before the data are seen.
+
+    Args:
+        sample: Values of one method, shape [n], n >= 2.
+        reference: Values of the other, shape [n'], n' >= 2; n' = n if paired, in the same order (of seeds).
+        margin: Largest difference that does not matter, > 0, in the unit of the values.
+        paired: Test the differences of pairs; otherwise Welch's test, which allows unequal variances.
+
+    Returns:
+        `difference` (mean of sample minus mean of reference), `ci90_low`, `ci90_high`, `p_lower` (difference <=
+        -margin), `p_upper` (difference >= margin), `p` (the larger), `equivalent` (p < 0.05) and `margin`.
+
+    Raises:
+        InputError: If there are too few values, one is not finite, pairs do not match, the margin is not positive, or
+            nothing scatters, so that no t test exists.
+
+    Source: Schuirmann (1987), A comparison of the two one-sided tests procedure and the power approach; Lakens (2017),
+    Equivalence tests: a practical primer.
+    """
+    sample, reference = _checked(sample, reference, margin, paired)
+    # Imported here: scipy.stats takes 0.4 s, and verifying claims imports this package without needing it.
+    from scipy import stats
+
+    def t_test(shift: float, alternative: str):
+        if paired:
+            return stats.ttest_1samp(sample - reference, shift, alternative=alternative)
+        return stats.ttest_ind(sample - shift, reference, equal_var=False, alternative=alternative)
+
+    interval = t_test(0.0, "two-sided").confidence_interval(1 - 2 * LEVEL)
+    p_lower, p_upper = t_test(-margin, "greater").pvalue, t_test(margin, "less").pvalue
+    return {
+        "difference": float(sample.mean() - reference.mean()),
+        "ci90_low": float(interval.low),
+        "ci90_high": float(interval.high),
+        "p_lower": float(p_lower),
+        "p_upper": float(p_upper),
+        "p": float(max(p_lower, p_upper)),
+        "equivalent": bool(max(p_lower, p_upper) < LEVEL),
+        "margin": float(margin),
+    }
+
+
+def holm(p_values) -> list[float]:
+    """Adjust p-values for their number: max over smaller ones of (m - rank) p, at most 1 (ranks from 0).
+
+    Rejecting where the adjusted value is at most 5 % keeps the chance of any false rejection at 5 %, whatever the
+    dependence between the tests.
+
+    Args:
+        p_values: p-values, shape [m].
+
+    Returns:
+        Adjusted p-values in the order given.
+
+    Raises:
+        InputError: If a value is not between 0 and 1.
+
+    Source: Holm (1979), A simple sequentially rejective multiple test procedure.
+
+    Example:
+        >>> holm([0.03, 0.01, 0.5])
+        [0.06, 0.03, 0.5]
+    """
+    p = np.asarray(p_values, dtype=np.float64)
+    if p.ndim != 1 or not ((p >= 0) & (p <= 1)).all():
+        raise InputError(f"holm: expected a list of p-values between 0 and 1, got {p_values}")
+    order = np.argsort(p, kind="stable")
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(np.maximum.accumulate((p.size - np.arange(p.size)) * p[order]), 1.0)
+    return adjusted.tolist()
+
+
+def _checked(sample, reference, margin: float, paired: bool) -> tuple[np.ndarray, np.ndarray]:
+    sample, reference = np.asarray(sample, dtype=np.float64), np.asarray(reference, dtype=np.float64)
+    if sample.ndim != 1 or reference.ndim != 1 or min(sample.size, reference.size) < 2:
+        raise InputError(
+            f"equivalence: expected two lists of at least 2 values, got shapes {sample.shape} and {reference.shape}"
+        )
+    if paired and sample.size != reference.size:
+        raise InputError(f"equivalence: expected pairs, got {sample.size} and {reference.size} values")
+    if not (np.isfinite(sample).all() and np.isfinite(reference).all()):
+        raise InputError("equivalence: expected finite values, got NaN or infinity")
+    if not 0 < margin < np.inf:
+        raise InputError(f"equivalence: expected a positive margin, got {margin}")
+    scatter = np.ptp(sample - reference) if paired else np.ptp(sample) + np.ptp(reference)
+    size = max(np.abs(sample).max(), np.abs(reference).max())
+    if not scatter > 1e-12 * size:  # a spread at rounding level is none
+        raise InputError("equivalence: expected values that scatter, got none; compare them exactly instead")
+    return sample, reference
