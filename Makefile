@@ -11,7 +11,7 @@ LIGHT_CODE := $(shell find layercurv/claims layercurv/figures layercurv/fits lay
 	layercurv/errors.py layercurv/files.py
 PAPER_TEXT := $(shell find paper -name '*.typ' -o -name '*.bib' -o -name 'build.py')
 
-.PHONY: all help verify figures paper test test-all lint bench freeze lock clean
+.PHONY: all help verify figures paper test test-all lint bench bench-optimizers experiment queue reproduce table freeze lock clean
 .DELETE_ON_ERROR:
 
 all: $(STAMP)/verified $(STAMP)/figures $(STAMP)/paper ## Verify claims, draw figures, compile the paper (no torch, no GPU)
@@ -67,6 +67,25 @@ test-all: $(STAMP)/full ## The tests, slow ones too
 
 bench: $(STAMP)/full ## Compare the speed of the curvature engines with other ways (about 15 minutes on two cores)
 	$(RUN) -m benchmarks.curvature_engines
+
+bench-optimizers: $(STAMP)/full ## Milliseconds per step of Spectral Newton, Muon, AdamW and SGD (about a minute)
+	$(RUN) -m benchmarks.optimizer_steps
+
+SCALE ?= small
+BUDGET ?= 8h
+WORKERS ?= 1
+RESULTS ?= results
+experiment: $(STAMP)/full ## Run one experiment: make experiment EXP=alpha_map ARGS='subject=vit_cifar10 seed=1'
+	$(RUN) -m experiments.$(EXP) $(ARGS)
+
+queue: $(STAMP)/full ## Run what is missing: SCALE=small BUDGET=9m WORKERS=2 RESULTS=folder; resumes where it was
+	$(RUN) -m experiments._queue $(SCALE) --budget $(BUDGET) --workers $(WORKERS) --results $(RESULTS)
+
+reproduce: $(STAMP)/full ## Run one frozen experiment again from scratch and judge it: EXP=alpha_map SCALE=small
+	$(RUN) -m experiments._reproduce $(EXP) --scale $(SCALE)
+
+table: $(STAMP)/full ## All records: seeds, minutes, headlines beside the source paper's
+	$(RUN) -m experiments._table --results $(RESULTS)
 
 freeze: $(STAMP)/light ## Seal results/ anew after a deliberate change; prints what changed
 	$(RUN) -m layercurv.results.manifest results

@@ -159,7 +159,8 @@ def check_engines(
 
 def _above_noise(reference: torch.Tensor) -> torch.Tensor:
     # A curvature far below the layer's largest carries the rounding errors of that one.
-    return reference.abs().clamp_min(NOISE_FLOOR * reference.abs().max())
+    floor = NOISE_FLOOR * reference.abs().max()
+    return reference.abs().clamp_min(max(float(floor), torch.finfo(reference.dtype).tiny))
 
 
 def _sweep_resumably(run: Run, model, batches, layers, visitors, n_sampled: int | None) -> float:

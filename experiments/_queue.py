@@ -8,6 +8,7 @@ first trains it, the others find it trained.
 import argparse
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -104,18 +105,20 @@ def run_queue(jobs: list[Job], results: Path, checkpoints: Path, budget_s: float
     deadline, running, failed = time.monotonic() + budget_s, [], 0
     log.mkdir(parents=True, exist_ok=True)
     threads = max(1, (os.cpu_count() or 1) // n_workers)
-    while (waiting or running) and time.monotonic() < deadline:
-        for job in [job for job in waiting if len(running) < n_workers and _is_free(job, running)][:1]:
-            waiting.remove(job)
-            running.append(_start(job, results, checkpoints, log, threads))
-        for done in [run for run in running if run.process.poll() is not None]:
-            running.remove(done)
-            failed += _report(done, len(waiting) + len(running))
-        time.sleep(0.2)
-    for run in running:
-        run.process.terminate()
-        run.process.wait()
-        print(f"{_label(run.job)}: stopped after {_minutes(run)}, the budget is spent; it resumes from its checkpoint")
+    try:
+        while (waiting or running) and time.monotonic() < deadline:
+            for job in [job for job in waiting if len(running) < n_workers and _is_free(job, running)][:1]:
+                waiting.remove(job)
+                running.append(_start(job, results, checkpoints, log, threads))
+            for done in [run for run in running if run.process.poll() is not None]:
+                running.remove(done)
+                failed += _report(done, len(waiting) + len(running))
+            time.sleep(0.2)
+    finally:  # the budget is spent, or somebody stopped the queue
+        for run in running:
+            run.process.terminate()
+            run.process.wait()
+            print(f"{_label(run.job)}: stopped after {_minutes(run)}; it resumes from its checkpoint", flush=True)
     if waiting:
         print(f"{len(waiting)} records not begun")
     return failed
@@ -194,6 +197,7 @@ def main() -> int:
         print(f"error: --only: no job of {', '.join(sorted(unknown))}; there are: {known}", file=sys.stderr)
         return 2
     jobs = [job for job in jobs if not wanted or job.name.experiment in wanted]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that runs under way are stopped, not orphaned
     log = Path("outputs") / "queue"
     return int(run_queue(jobs, options.results, options.checkpoints, budget_s, max(1, options.workers), log) > 0)
 

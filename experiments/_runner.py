@@ -5,7 +5,7 @@ import re
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import hydra
@@ -44,6 +44,20 @@ class Run:
         config = recorded_config(self.cfg)
         digest = fingerprint({"seed": config["seed"]} | {part: config[part] for part in parts})
         return Path(self.cfg.place.checkpoints) / f"{name}-{digest[:16]}.pt", digest
+
+    def with_settings(self, settings: dict) -> "Run":
+        """Change some settings, as for a run that prepares this one.
+
+        Args:
+            settings: Key of the configuration ("optimizer.learning_rate") to value.
+
+        Returns:
+            A run of its own.
+        """
+        cfg = self.cfg.copy()
+        for key, value in settings.items():
+            OmegaConf.update(cfg, key, value, merge=False, force_add=True)
+        return replace(self, cfg=cfg)
 
 
 def launch(experiment: str, measure: Callable[[Run], dict]) -> None:

@@ -12,7 +12,8 @@ from torch import nn
 from experiments._runner import Run
 from layercurv.data import ImageData, TextWindows
 from layercurv.errors import InputError
-from layercurv.training import Trainer, TrainingSettings, build_optimizer, evaluate, load_checkpoint
+from layercurv.optim import build_optimizer
+from layercurv.training import Trainer, TrainingSettings, evaluate, load_checkpoint
 
 AUGMENTATION = ("crop_padding", "flip")  # settings of a recipe that its data set takes
 TRAINED_BY = ("model", "data", "optimizer", "training", "device")  # what a trained network depends on
@@ -28,6 +29,7 @@ class TrainedModel:
     commits: list[str]  # code that took the steps
     snapshots: dict[int, Path]  # epoch to the file with the weights it ended with; 0 the start
     fingerprint: str  # of the configuration it was trained with
+    epoch_wall_s: list[float]  # seconds of training at the end of each epoch
 
     def at_epoch(self, epoch: int) -> nn.Module:
         """Put the weights of an earlier epoch into the network.
@@ -105,7 +107,9 @@ def trained_model(run: Run, data: ImageData | TextWindows) -> TrainedModel:
         "history": history,
     }
     kept = {epoch: path for epoch, path in trainer.snapshots.items() if epoch <= cfg.training.epochs}
-    return TrainedModel(trainer.model, summary, trainer.wall_s, trainer.commits, kept, trainer.fingerprint)
+    return TrainedModel(
+        trainer.model, summary, trainer.wall_s, trainer.commits, kept, trainer.fingerprint, trainer.epoch_wall_s
+    )
 
 
 def build_trainer(run: Run, data: ImageData | TextWindows) -> Trainer:
@@ -125,7 +129,7 @@ def build_trainer(run: Run, data: ImageData | TextWindows) -> Trainer:
     augmentation = {key: cfg.training[key] for key in AUGMENTATION if key in cfg.training}
     return Trainer(
         model=model,
-        optimizer=build_optimizer(model, **OmegaConf.to_container(cfg.optimizer)),
+        optimizer=build_optimizer(model, **OmegaConf.to_container(cfg.optimizer, resolve=True)),
         batches=data.training_batches(cfg.training.batch_size, cfg.seed, **augmentation),
         settings=TrainingSettings(**{field.name: cfg.training[field.name] for field in fields(TrainingSettings)}),
         checkpoint=path,

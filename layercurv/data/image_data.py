@@ -65,6 +65,31 @@ class ImageData:
         counts = {"n_train": len(limited.train_images), "n_test": len(limited.test_images)}
         return replace(limited, provenance=self.provenance | counts)
 
+    def validation_split(self, n_validation: int) -> "ImageData":
+        """Put the last training images in the place of the test images, for choices that must not see those.
+
+        Args:
+            n_validation: How many.
+
+        Returns:
+            The data without its test images; its provenance says how many images it holds.
+
+        Raises:
+            InputError: If no training image would be left.
+        """
+        n = len(self.train_images) - n_validation
+        if not 0 < n < len(self.train_images):
+            raise InputError(f"n_validation: expected 1 to {len(self.train_images) - 1} images, got {n_validation}")
+        return replace(
+            self,
+            train_images=self.train_images[:n],
+            train_labels=self.train_labels[:n],
+            is_exact=self.is_exact[:n],
+            test_images=self.train_images[n:],
+            test_labels=self.train_labels[n:],
+            provenance=self.provenance | {"n_train": n, "n_test": n_validation},
+        )
+
     def normalize(self, images: torch.Tensor) -> torch.Tensor:
         """Scale uint8 pixels to zero mean and unit variance per channel.
 

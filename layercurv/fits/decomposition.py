@@ -28,13 +28,15 @@ def alignment_terms(curvatures, factor_d, factor_A, n_positions: int) -> dict[st
     h = np.asarray(curvatures, dtype=np.float64)
     lambda_d, rayleigh_d = (np.asarray(factor_d[key], dtype=np.float64) for key in ("eigenvalues", "rayleigh"))
     lambda_A, rayleigh_A = (np.asarray(factor_A[key], dtype=np.float64) for key in ("eigenvalues", "rayleigh"))
-    return {
-        "lambda_d": lambda_d,
-        "lambda_A": lambda_A,
-        "rho_d": rayleigh_d / lambda_d,
-        "rho_A": rayleigh_A / lambda_A,
-        "chi": h / (n_positions * rayleigh_d * rayleigh_A),
-    }
+    # Zero over zero where a unit is dead; a fit refuses such a direction if it would enter one.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return {
+            "lambda_d": lambda_d,
+            "lambda_A": lambda_A,
+            "rho_d": rayleigh_d / lambda_d,
+            "rho_A": rayleigh_A / lambda_A,
+            "chi": h / (n_positions * rayleigh_d * rayleigh_A),
+        }
 
 
 def decomposition_slopes(singular_values, terms: dict[str, np.ndarray], keep) -> dict[str, float]:

@@ -24,6 +24,54 @@ def predicted_counts(d_in: int, d_out: int, rank: int) -> tuple[int, int]:
     return rank**2, rank * (d_in - rank) + rank * (d_out - rank)
 
 
+def balanced_eigenvalues(singular_values, depth: int, d_in: int, d_out: int) -> np.ndarray:
+    """Write down the spectrum at a balanced minimum of loss zero for any singular values, white inputs given.
+
+    Each layer then has the singular values s^(1/L), and the Hessian one eigenvalue for each output direction a and input
+    direction b: the sum over layers i of s_a^(2(L-i)/L) s_b^(2(i-1)/L), with s = 0 beyond the values given and 0^0 = 1.
+    Unit singular values give the theory's two clusters.
+
+    Args:
+        singular_values: Of the product of all layers, not negative; at most min(d_in, d_out).
+        depth: L.
+        d_in: Inputs.
+        d_out: Outputs.
+
+    Returns:
+        [d_in d_out], descending; all other eigenvalues are zero.
+
+    Raises:
+        InputError: If there are too many singular values.
+
+    Example:
+        >>> balanced_eigenvalues([1.0], depth=3, d_in=2, d_out=3).tolist()
+        [3.0, 1.0, 1.0, 1.0, 0.0, 0.0]
+    """
+    if len(singular_values) > min(d_in, d_out):
+        raise InputError(f"expected at most {min(d_in, d_out)} singular values, got {len(singular_values)}")
+    outputs, inputs = (np.pad(singular_values, (0, d - len(singular_values))) ** (2 / depth) for d in (d_out, d_in))
+    layers = np.arange(1, depth + 1)[:, None, None]
+    return _descending((outputs[:, None] ** (depth - layers) * inputs ** (layers - 1)).sum(0).ravel())
+
+
+def closed_form_difference(eigenvalues, singular_values, depth: int, d_in: int, d_out: int) -> float:
+    """Compare a spectrum with that of the balanced minimum that has the same singular values.
+
+    Args:
+        eigenvalues: The whole spectrum, shape [D], D at least d_in d_out.
+        singular_values: Of the product of all layers.
+        depth: L.
+        d_in: Inputs.
+        d_out: Outputs.
+
+    Returns:
+        Largest difference of eigenvalues, rank by rank, relative to the largest eigenvalue of the closed form.
+    """
+    expected = np.zeros(len(eigenvalues))
+    expected[: d_in * d_out] = balanced_eigenvalues(singular_values, depth, d_in, d_out)
+    return float(np.abs(_descending(eigenvalues) - expected).max() / expected[0])
+
+
 def find_clusters(eigenvalues, null_threshold: float, depth: int) -> dict:
     """Find the clusters from the spectrum alone, and compare their means.
 

@@ -2,7 +2,6 @@
 
 - `loop`: steps, history, resume
 - `schedule`: learning rate as a function of the step
-- `optimizers`: SGD and AdamW by name
 - `checkpoint`: atomic, pickle-free state on disk
 - `evaluate`: accuracy and mean loss
 - `progress`: one progress bar style
@@ -11,13 +10,11 @@
 from layercurv.training.checkpoint import load_checkpoint, save_checkpoint
 from layercurv.training.evaluate import evaluate
 from layercurv.training.loop import Trainer, TrainingSettings
-from layercurv.training.optimizers import build_optimizer
 from layercurv.training.progress import progress_bar
 
 __all__ = [
     "Trainer",
     "TrainingSettings",
-    "build_optimizer",
     "evaluate",
     "load_checkpoint",
     "progress_bar",

@@ -60,6 +60,7 @@ class Trainer:
     step: int = 0
     wall_s: float = 0.0  # training time over all runs that led here
     history: list[dict] = field(default_factory=list)
+    epoch_wall_s: list[float] = field(default_factory=list)  # training time at the end of each epoch
     _epoch_losses: list[float] = field(default_factory=list)
 
     def __post_init__(self):
@@ -100,6 +101,7 @@ class Trainer:
                 self._epoch_losses.append(self._take_step())
                 ends_epoch = self.step % self.batches.steps_per_epoch == 0
                 if ends_epoch:
+                    self.epoch_wall_s.append(wall_before + time.perf_counter() - started)
                     self._close_epoch()
                 now = time.perf_counter()
                 self.wall_s = wall_before + now - started
@@ -160,6 +162,7 @@ class Trainer:
             "wall_s": self.wall_s,
             "commits": self.commits,
             "history": self.history,
+            "epoch_wall_s": self.epoch_wall_s,
             "epoch_losses": self._epoch_losses,
         }
         save_checkpoint(self.checkpoint, state, self.fingerprint)
@@ -178,3 +181,4 @@ class Trainer:
         else:
             self.commits = list(dict.fromkeys(state["commits"] + self.commits))
         self.history, self._epoch_losses = state["history"], state["epoch_losses"]
+        self.epoch_wall_s = state.get("epoch_wall_s", [])

@@ -41,8 +41,9 @@ def start_weights(
         widths: d_0 .. d_L.
         kind: "balanced": W_i = g U_i I_r U_(i-1)^T with random orthogonal U_i, exactly balanced, the product's r
             singular values all equal to g^L. "gaussian": independent entries of variance g^2 / d_(i-1), not balanced.
+            "he": twice that variance, which makes up for what a ReLU takes away (He et al. 2015, ICCV).
         product_scale: g^L.
-        rank: r of a balanced start; None for the most the widths allow. A Gaussian start has no other: give None.
+        rank: r of a balanced start; None for the most the widths allow. The other kinds have no other: give None.
         generator: Source of the numbers, on the CPU.
 
     Returns:
@@ -51,7 +52,7 @@ def start_weights(
     Raises:
         InputError: If the kind is unknown, or scale or rank are out of range.
     """
-    draw = choose("start.kind", kind, {"balanced": _balanced, "gaussian": _gaussian})
+    draw = choose("start.kind", kind, {"balanced": _balanced, "gaussian": _gaussian, "he": _he})
     if not product_scale > 0:
         raise InputError(f"start.product_scale: expected a positive number, got {product_scale}")
     if rank is not None and (kind != "balanced" or not 1 <= rank <= min(widths)):
@@ -113,6 +114,10 @@ def _balanced(widths: list[int], gain: float, rank: int, generator: torch.Genera
 
 def _gaussian(widths: list[int], gain: float, rank: int, generator: torch.Generator) -> list[torch.Tensor]:
     return [gain / before**0.5 * _normal(after, before, generator) for before, after in pairwise(widths)]
+
+
+def _he(widths: list[int], gain: float, rank: int, generator: torch.Generator) -> list[torch.Tensor]:
+    return _gaussian(widths, 2**0.5 * gain, rank, generator)
 
 
 def _normal(rows: int, columns: int, generator: torch.Generator) -> torch.Tensor:

@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 
 from layercurv.errors import InputError
-from layercurv.fits.spectral_bifurcation import cluster_ratio, find_clusters, predicted_counts
+from layercurv.fits.spectral_bifurcation import (
+    balanced_eigenvalues,
+    closed_form_difference,
+    cluster_ratio,
+    find_clusters,
+    predicted_counts,
+)
 
 
 def planted(n_dominant=4, n_bulk=14, n_null=106, scatter=0.0, noise=1e-9, depth=5, seed=0):
@@ -49,6 +55,23 @@ def test_the_theory_s_counts_fill_the_tangent_space_of_rank_r_maps():
     for d_in, d_out, rank in ((5, 6, 2), (3, 3, 3), (4, 9, 1)):
         assert sum(predicted_counts(d_in, d_out, rank)) == rank * (d_in + d_out - rank)  # its dimension
     assert predicted_counts(5, 6, 2) == (4, 14)
+
+
+@pytest.mark.parametrize("depth", [2, 3, 7])
+def test_the_closed_form_has_the_theory_s_clusters_and_at_depth_two_sums_of_squares(depth):
+    found = balanced_eigenvalues([1.0, 1.0], depth, 5, 6)
+    assert found.tolist() == [depth] * 4 + [1.0] * 14 + [0.0] * 12
+    s = np.array([4.0, 2.25, 0, 0, 0, 0])  # layers 2 and 1.5: with L = 2 an eigenvalue is s_a + s_b
+    assert balanced_eigenvalues([4.0, 2.25], 2, 5, 6) == pytest.approx(np.sort(np.add.outer(s, s[:5]), None)[::-1])
+
+
+def test_the_difference_from_the_closed_form_is_relative_and_the_largest():
+    spectrum = np.append(balanced_eigenvalues([1.0], 4, 2, 3), [0.0, 0.0])
+    spectrum[1] += 0.5
+    spectrum[-1] -= 1.0
+    assert closed_form_difference(spectrum, [1.0], 4, 2, 3) == pytest.approx(1 / 4, rel=1e-12)
+    with pytest.raises(InputError, match="at most 2 singular values, got 3"):
+        balanced_eigenvalues([1.0, 1.0, 1.0], 4, 2, 3)
 
 
 @pytest.mark.parametrize(

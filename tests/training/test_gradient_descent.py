@@ -64,6 +64,7 @@ def test_a_gaussian_start_is_not_balanced_and_keeps_the_scale_on_average():
     drawn = torch.stack([start("gaussian", seed=seed, widths=[8, 8, 8])[0] for seed in range(50)])
     variance, n = 0.01 / 8, drawn.numel()  # g^2 = 0.01^(2/2), over 8 inputs
     assert abs(drawn.square().mean().item() - variance) < 3 * variance * (2 / n) ** 0.5
+    assert_close(start("he")[0], 2**0.5 * start("gaussian")[0], 1e-14)
 
 
 def test_imbalance_grows_with_the_square_of_a_single_step():
@@ -81,7 +82,7 @@ def test_imbalance_grows_with_the_square_of_a_single_step():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"kind": "uniform"}, "expected one of: balanced, gaussian"),
+        ({"kind": "uniform"}, "expected one of: balanced, gaussian, he"),
         ({"rank": 5}, "expected null, or 1 to 4 for a balanced start, got 5"),
         ({"kind": "gaussian", "rank": 2}, "expected null"),
         ({"product_scale": 0.0}, "product_scale: expected a positive number"),

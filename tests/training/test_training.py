@@ -10,7 +10,8 @@ import torch
 from layercurv.data import TrainingBatches, generate_images
 from layercurv.errors import InputError
 from layercurv.models import resnet18_cifar
-from layercurv.training import Trainer, TrainingSettings, build_optimizer, evaluate, load_checkpoint, save_checkpoint
+from layercurv.optim import build_optimizer
+from layercurv.training import Trainer, TrainingSettings, evaluate, load_checkpoint, save_checkpoint
 from tests.compare import assert_close
 
 CPU = torch.device("cpu")

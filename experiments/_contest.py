@@ -1,0 +1,114 @@
+"""What experiments on optimisers share: a tuning budget equal for all, and exponents measured on one common network."""
+
+import copy
+from dataclasses import dataclass
+
+from experiments._curvature import draw_batches
+from experiments._layers import measure_spectra
+from experiments._runner import Run
+from experiments._training import TrainedModel, load_data, trained_model
+from layercurv.data import ImageData
+from layercurv.errors import InputError
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """One optimiser, tuned and trained."""
+
+    data: ImageData
+    trained: TrainedModel
+    tuning: list[dict]  # one entry per learning rate tried
+    learning_rate: float  # the one chosen
+    tuning_s: float
+
+    def provenance(self, measurement_s: float) -> dict:
+        """Give what the record adds to the provenance.
+
+        Args:
+            measurement_s: Seconds of measuring.
+
+        Returns:
+            The keys `data`, `training_commits`, `wall_s` and `epoch_wall_s`.
+        """
+        wall_s = {"training": self.trained.wall_s, "tuning": self.tuning_s, "measurement": measurement_s}
+        return {
+            "data": self.data.provenance,
+            "training_commits": self.trained.commits,
+            "wall_s": wall_s,
+            "epoch_wall_s": self.trained.epoch_wall_s,
+        }
+
+
+def contest_data(run: Run) -> ImageData:
+    """Load the data all contestants train on.
+
+    Args:
+        run: The run; `contest.train_limit` keeps the first images only.
+
+    Returns:
+        The data.
+    """
+    return load_data(run).limited(run.cfg.contest.train_limit, None)
+
+
+def compete(run: Run, data: ImageData) -> Contestant:
+    """Try each learning rate of the budget on held-out training images, then train on all of them with the best.
+
+    The trials use one seed of their own, so they are the same for all seeds of the contest and shared by them.
+
+    Args:
+        run: The run; `contest.learning_rates` is the budget.
+        data: What to train on.
+
+    Returns:
+        The trained contestant.
+
+    Raises:
+        InputError: If every rate diverged.
+    """
+    cfg, tuning, tuning_s = run.cfg.contest, [], 0.0
+    held_out = data.validation_split(cfg.n_validation)
+    for rate in cfg.learning_rates:
+        trial = run.with_settings(
+            {"seed": cfg.tuning_seed, "optimizer.learning_rate": rate, "training.split": "tuning"}
+        )
+        entry = {"learning_rate": rate, "accuracy": None, "missing": {}}
+        try:
+            trained = trained_model(trial, held_out)
+        except InputError as error:  # diverged: a result of the trial, not of the experiment
+            entry["missing"]["accuracy"] = str(error)
+        else:
+            entry["accuracy"] = trained.summary["test_accuracy"]
+            tuning_s += trained.wall_s
+        tuning.append(entry)
+    finished = [entry for entry in tuning if entry["accuracy"] is not None]
+    if not finished:
+        raise InputError(f"contest.learning_rates: training diverged at each of {list(cfg.learning_rates)}; lower them")
+    best = max(finished, key=lambda entry: entry["accuracy"])["learning_rate"]
+    trained = trained_model(run.with_settings({"optimizer.learning_rate": best}), data)
+    return Contestant(data, trained, tuning, best, tuning_s)
+
+
+def measured_exponents(run: Run, data: ImageData, exponent: str) -> dict[str, float]:
+    """Measure each layer's exponent on a network trained by AdamW with the tuning seed.
+
+    Args:
+        run: The run; `contest.reference` is the optimiser's settings.
+        data: The data.
+        exponent: "alpha" or "s".
+
+    Returns:
+        Layer name to exponent; a layer that cannot be fitted takes the mean of the others.
+
+    Raises:
+        InputError: If no layer can be fitted.
+    """
+    reference = run.with_settings({"seed": run.cfg.contest.tuning_seed})
+    reference.cfg.optimizer = copy.deepcopy(run.cfg.contest.reference)
+    trained = trained_model(reference, data)
+    layers = measure_spectra(trained.model, draw_batches(reference, data), run.cfg.curvature.top_k)
+    found = {layer["name"]: layer["fits"][exponent]["slope"] for layer in layers if layer["fits"]}
+    if not found:
+        raise InputError("contest: no layer of the reference network has three usable directions; widen the network")
+    mean = sum(found.values()) / len(found)
+    return {layer["name"]: found.get(layer["name"], mean) for layer in layers}

@@ -1,0 +1,126 @@
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from experiments import _queue
+from experiments._headlines import HEADLINES, PUBLISHED
+from experiments._queue import FILE, Job, load_jobs, parse_duration, run_queue
+from experiments._table import prediction_interval, without_seed
+from layercurv.errors import InputError
+from layercurv.results.store import RecordName
+
+
+def fake_job(variant, script, network="net", seed=0):
+    """A job whose command is a shell script; it gets the record's path as $1."""
+
+    class Fake(Job):
+        def command(self, results, checkpoints):
+            path = self.name.path(results)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return ["bash", "-c", script, "bash", str(path)]
+
+    return Fake(RecordName("alpha_map", f"{variant}_seed{seed}", "small"), (network, seed), ())
+
+
+def run(tmp_path, jobs, budget_s=30.0, n_workers=2):
+    return run_queue(jobs, tmp_path / "results", tmp_path / "checkpoints", budget_s, n_workers, tmp_path / "log")
+
+
+def test_what_is_missing_is_run_once_and_what_is_there_is_kept(tmp_path, capsys):
+    jobs = [fake_job("a", "echo x >> $1"), fake_job("b", "echo x >> $1", "other")]
+    assert run(tmp_path, jobs) == 0 and run(tmp_path, jobs) == 0
+    assert all(job.name.path(tmp_path / "results").read_text() == "x\n" for job in jobs)
+    assert "2 records, 0 missing" in capsys.readouterr().out
+
+
+def test_a_failed_run_is_counted_named_and_does_not_stop_the_others(tmp_path, capsys):
+    jobs = [fake_job("a", "echo error: no data; exit 2"), fake_job("b", "touch $1", "other")]
+    assert run(tmp_path, jobs) == 1
+    out = capsys.readouterr().out
+    assert "alpha_map/a_seed0.small: FAILED (2)" in out and "error: no data" in out
+    assert jobs[1].name.path(tmp_path / "results").exists()
+
+
+def test_runs_of_one_network_never_overlap(tmp_path):
+    script = "test ! -e {0} && touch {0} && sleep 0.5 && rm {0} && touch $1".format(tmp_path / "lock")
+    assert run(tmp_path, [fake_job("a", script), fake_job("b", script)]) == 0
+
+
+def test_the_budget_stops_what_is_under_way(tmp_path, capsys):
+    started = time.monotonic()
+    assert run(tmp_path, [fake_job("a", "sleep 60")], budget_s=0.5) == 0
+    assert time.monotonic() - started < 10
+    assert "it resumes from its checkpoint" in capsys.readouterr().out
+
+
+def test_every_job_of_the_queue_is_an_experiment_with_its_own_record(root):
+    for scale in ("small", "paper"):
+        jobs = load_jobs(FILE, scale)
+        assert len({job.name for job in jobs}) == len(jobs)
+        assert {job.name.experiment for job in jobs} == {p.stem for p in (root / "experiments").glob("[a-z]*.py")}
+
+
+def test_every_published_value_belongs_to_a_variant_of_the_queue():
+    known = {(job.name.experiment, without_seed(job.name.variant)) for job in load_jobs(FILE, "small")}
+    assert PUBLISHED.keys() <= known
+    assert {experiment for experiment, _ in known} == HEADLINES.keys()
+
+
+def test_the_first_seed_of_all_comes_before_the_second_of_any():
+    seeds = [job.network[1] for job in load_jobs(FILE, "small")]
+    assert seeds == sorted(seeds)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("9m", 540), ("1.5h", 5400)])
+def test_a_budget_has_a_unit(text, seconds):
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["9", "m", "-1m", "9 m", "1d"])
+def test_a_budget_without_a_unit_is_refused(text):
+    with pytest.raises(InputError, match="expected a duration like 90s, 9m or 8h"):
+        parse_duration(text)
+
+
+def test_a_job_with_an_unknown_key_is_refused(tmp_path):
+    path = tmp_path / "queue.toml"
+    path.write_text('[[job]]\nexperiment = "alpha_map"\n')
+    with pytest.raises(InputError, match="job 1: expected the keys"):
+        load_jobs(path, "small")
+
+
+def test_stopping_the_queue_stops_its_runs(tmp_path, root, python):
+    script = (
+        "import sys; sys.path.insert(0, '.'); import signal; "
+        "from pathlib import Path; from experiments import _queue; from tests.experiments.test_queue import fake_job; "
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(1)); "
+        f"t = Path({str(tmp_path)!r}); "
+        "_queue.run_queue([fake_job('a', 'echo $$ > $1.pid; exec sleep 60')], t / 'r', t / 'c', 60, 1, t / 'log')"
+    )
+    process = subprocess.Popen([python, "-c", script], cwd=root)
+    deadline = time.monotonic() + 60
+    while not (pids := list(tmp_path.rglob("*.pid"))) or not pids[0].read_text().strip():
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 1
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pids[0].read_text()), 0)
+
+
+def test_an_unknown_experiment_lists_those_there_are(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["queue", "small", "--only", "magic"])
+    assert _queue.main() == 2
+    assert "no job of magic; there are: alpha_map" in capsys.readouterr().err
+
+
+def test_a_prediction_interval_covers_one_more_seed_as_often_as_it_says():
+    import numpy as np
+
+    draws = np.random.default_rng(0).standard_normal((4000, 4))
+    inside = [low <= row[3] <= high for row in draws for low, high in [prediction_interval(list(row[:3]))]]
+    assert np.mean(inside) == pytest.approx(0.95, abs=3 * (0.95 * 0.05 / 4000) ** 0.5)
+    assert prediction_interval([1.0]) is None
