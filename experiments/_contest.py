@@ -98,7 +98,8 @@ def measured_exponents(run: Run, data: ImageData, exponent: str) -> dict[str, fl
         exponent: "alpha" or "s".
 
     Returns:
-        Layer name to exponent; a layer that cannot be fitted takes the mean of the others.
+        Layer name to exponent; a layer that cannot be fitted, or whose exponent is not positive, takes the mean of the
+        others.
 
     Raises:
         InputError: If no layer can be fitted.
@@ -107,8 +108,9 @@ def measured_exponents(run: Run, data: ImageData, exponent: str) -> dict[str, fl
     reference.cfg.optimizer = copy.deepcopy(run.cfg.contest.reference)
     trained = trained_model(reference, data)
     layers = measure_spectra(trained.model, draw_batches(reference, data), run.cfg.curvature.top_k)
-    found = {layer["name"]: layer["fits"][exponent]["slope"] for layer in layers if layer["fits"]}
+    fitted = {layer["name"]: layer["fits"][exponent]["slope"] for layer in layers if layer["fits"]}
+    found = {name: value for name, value in fitted.items() if value > 0}
     if not found:
-        raise InputError("contest: no layer of the reference network has three usable directions; widen the network")
+        raise InputError("contest: no layer of the reference network has a positive exponent; widen the network")
     mean = sum(found.values()) / len(found)
     return {layer["name"]: found.get(layer["name"], mean) for layer in layers}

@@ -189,11 +189,24 @@ def _scalar_preconditioner(found: dict) -> dict[str, float]:
     return {"test_accuracy": found["training"]["test_accuracy"]}
 
 
+def _depth_bifurcation(found: dict) -> dict[str, float]:
+    last = found["snapshots"][-1]
+    result = {"mean_loss": last["mean_loss"], "largest_eigenvalue": last["eigenvalues"][0]}
+    if found["at_predicted_counts"]:
+        result |= {
+            f"{key}_at_predicted_counts": found["at_predicted_counts"][key] for key in ("ratio", "ratio_minus_depth")
+        }
+    if found["found"]:
+        result |= {key: float(found["found"][key]) for key in ("n_dominant", "n_bulk")}
+    return result
+
+
 HEADLINES: dict[str, Callable[[dict], dict[str, float]]] = {
     "alpha_map": _alpha_map,
     "alpha_triangle": _alpha_triangle,
     "controlled_ablations": _alpha_map,
     "conv_gap": _conv_gap,
+    "depth_bifurcation": _depth_bifurcation,
     "full_spectrum": _full_spectrum,
     "hvp_validation": _hvp_validation,
     "kronecker_spectrum": _kronecker_spectrum,

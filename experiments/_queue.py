@@ -58,7 +58,7 @@ class Running:
 
 
 def load_jobs(path: Path, scale: str) -> list[Job]:
-    """Read the jobs of one scale, in order: the first seed of all, then the second, and so on.
+    """Read the jobs of one scale, in order.
 
     Args:
         path: The queue file.
@@ -76,9 +76,7 @@ def load_jobs(path: Path, scale: str) -> list[Job]:
             raise InputError(
                 f"{path}, job {number}: expected the keys {', '.join(sorted(_KEYS))}, got {', '.join(entry)}"
             )
-    entries = [entry for entry in entries if scale in entry["scales"]]
-    seeds = sorted({seed for entry in entries for seed in entry["seeds"]})
-    return [_job(entry, seed, scale) for seed in seeds for entry in entries if seed in entry["seeds"]]
+    return [_job(entry, seed, scale) for entry in entries if scale in entry["scales"] for seed in entry["seeds"]]
 
 
 def _job(entry: dict, seed: int, scale: str) -> Job:

@@ -69,9 +69,13 @@ def test_every_published_value_belongs_to_a_variant_of_the_queue():
     assert {experiment for experiment, _ in known} == HEADLINES.keys()
 
 
-def test_the_first_seed_of_all_comes_before_the_second_of_any():
-    seeds = [job.network[1] for job in load_jobs(FILE, "small")]
-    assert seeds == sorted(seeds)
+def test_jobs_come_in_the_order_of_the_file_all_seeds_of_one_before_the_next(tmp_path):
+    head = '[[job]]\nexperiment = "alpha_map"\nvariant = "{}"\n'
+    job = head + 'network = "n"\noverrides = []\nseeds = [1, 0]\nscales = ["small"]\n'
+    (tmp_path / "queue.toml").write_text(job.format("b") + job.format("a"))
+    found = [job.name.variant for job in load_jobs(tmp_path / "queue.toml", "small")]
+    assert found == ["b_seed1", "b_seed0", "a_seed1", "a_seed0"]
+    assert load_jobs(tmp_path / "queue.toml", "paper") == []
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("9m", 540), ("1.5h", 5400)])

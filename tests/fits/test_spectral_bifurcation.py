@@ -66,6 +66,7 @@ def test_the_closed_form_has_the_theory_s_clusters_and_at_depth_two_sums_of_squa
 
 
 def test_the_difference_from_the_closed_form_is_relative_and_the_largest():
+    assert balanced_eigenvalues([1.0, 1e-16], 10, 2, 3)[4] == 0  # and not 1e-16^(2/10)
     spectrum = np.append(balanced_eigenvalues([1.0], 4, 2, 3), [0.0, 0.0])
     spectrum[1] += 0.5
     spectrum[-1] -= 1.0

@@ -63,6 +63,18 @@ def test_a_resumed_run_repeats_an_uninterrupted_one_bit_for_bit(tmp_path, name, 
         assert torch.equal(second.model.state_dict()[key], expected), key
 
 
+def test_weights_of_chosen_epochs_are_kept_as_they_were(tmp_path):
+    trainer = make_trainer(tmp_path)
+    start = {key: value.clone() for key, value in trainer.model.state_dict().items()}
+    trainer.snapshots = {epoch: tmp_path / f"epoch{epoch}.pt" for epoch in (0, 2)}
+    trainer.run()
+    first, last = (load_checkpoint(tmp_path / f"epoch{epoch}.pt", "a" * 64, CPU)["model"] for epoch in (0, 2))
+    assert all(torch.equal(first[key], start[key]) for key in start)
+    assert all(torch.equal(last[key], value) for key, value in trainer.model.state_dict().items())
+    assert not torch.equal(first["fc.weight"], last["fc.weight"])
+    assert not (tmp_path / "epoch1.pt").exists() and len(trainer.epoch_wall_s) == 2
+
+
 def test_learning_rate_rises_then_follows_half_a_cosine(tmp_path):
     trainer = make_trainer(tmp_path)
     history = trainer.run()
@@ -138,7 +150,10 @@ def test_divergence_and_bad_settings_are_named(tmp_path):
         trainer.model.fc.weight.fill_(float("nan"))
     with pytest.raises(InputError, match="training diverged: loss nan at step 1 of 12"):
         trainer.run()
-    with pytest.raises(InputError, match="unknown optimizer 'magic'; expected one of: adamw, sgd"):
+    with pytest.raises(
+        InputError,
+        match="unknown optimizer 'magic'; expected one of: adam, adamw, muon, scaled_adam, sgd, spectral_newton",
+    ):
         make_trainer(tmp_path, "magic")
     with pytest.raises(InputError, match="bfloat16, float32"):
         make_trainer(tmp_path, precision="int4")
