@@ -137,8 +137,9 @@ def tangent_curvature(
 ) -> dict[str, LayerCurvature]:
     """Measure h_k, the GGN value and the slopes of some layers.
 
-    Memory: as many directions are moved at a time as make their tangents about as large as the activations that one
-    training step keeps, and no single tangent larger than `_LARGEST_BYTES`.
+    Memory: values and adjoints of the operations behind the first layer, two to three times what a training step keeps
+    of a transformer; and as many directions at a time as make their tangents half as large as all that the forward pass
+    makes, no single tangent larger than `_LARGEST_BYTES`.
 
     Args:
         network: The network, traced.
@@ -186,7 +187,7 @@ def _directions_at_a_time(traced: TracedBatch, layer: WeightLayer) -> int:
         together = max(together, sum(size[index] for index in alive))
         alive = {index for index in alive if last_use.get(index, -1) > position}
     largest = max(size[index] for index in route.values) * layer.weight.element_size()
-    return max(1, min(activations // (_TEMPORARIES * together), _LARGEST_BYTES // largest))
+    return max(1, min(activations // (2 * _TEMPORARIES * together), _LARGEST_BYTES // largest))
 
 
 def _combine(parts: list[Directional]) -> LayerCurvature:

@@ -28,7 +28,7 @@ def test_planted_laws_have_no_error_and_the_bound_says_so():
 values = st.lists(st.tuples(st.floats(-12, 12), st.floats(-12, 12)), min_size=3, max_size=25)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(values)
 def test_the_unsorted_error_never_exceeds_the_bound(rows):
     """Any numbers at all: no law, no order, no network."""
