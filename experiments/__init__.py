@@ -1,7 +1,13 @@
-"""One script per experiment id: `python -m experiments.<id>`.
+"""One script per experiment id: `python -m experiments.<id>`; README.md and EXPERIMENTS.md list them.
 
-- `alpha_map`: alpha, gamma, s and the five slopes of every weight layer
+What they share:
+
 - `_runner`: builds, times, validates and writes; the only writer of records
 - `_training`: a trained network, from its checkpoint if there is one
+- `_subject`: data, samples and trained network in one
 - `_curvature`: directions, curvatures and factors of all layers, resumable
+- `_layers`: a record's part on one layer
+- `_contest`: equal tuning budgets for optimisers
+- `_headlines`: the few numbers a record is remembered by
+- `_queue`, `queue.toml`: runs what is missing; `_table`: all records at a glance; `_reproduce`: one record again
 """

@@ -107,7 +107,7 @@ def measured_exponents(run: Run, data: ImageData, exponent: str) -> dict[str, fl
     reference = run.with_settings({"seed": run.cfg.contest.tuning_seed})
     reference.cfg.optimizer = copy.deepcopy(run.cfg.contest.reference)
     trained = trained_model(reference, data)
-    layers = measure_spectra(trained.model, draw_batches(reference, data), run.cfg.curvature.top_k)
+    layers = measure_spectra(reference, trained.model, draw_batches(reference, data))
     fitted = {layer["name"]: layer["fits"][exponent]["slope"] for layer in layers if layer["fits"]}
     found = {name: value for name, value in fitted.items() if value > 0}
     if not found:

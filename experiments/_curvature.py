@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 import torch
 from torch import nn
@@ -41,6 +42,28 @@ class MeasuredLayers:
     engine_check: dict[str, dict]
     mean_loss: float  # on the measured samples
     wall_s: float
+
+
+def chosen_layers(run: Run, model: nn.Module) -> list[WeightLayer]:
+    """List the weight layers to be measured.
+
+    Args:
+        run: The run; without `curvature.layers`, a list of patterns such as "layer4.*", all are.
+        model: The network.
+
+    Returns:
+        The layers, in the order the network registers them.
+
+    Raises:
+        InputError: If a pattern fits no layer; the message lists all layers.
+    """
+    layers = weight_layers(model)
+    patterns = list(run.cfg.curvature.get("layers") or ["*"])
+    for pattern in patterns:
+        if not any(fnmatchcase(layer.name, pattern) for layer in layers):
+            known = ", ".join(layer.name for layer in layers)
+            raise InputError(f"curvature.layers: no weight layer fits {pattern!r}; the network has: {known}")
+    return [layer for layer in layers if any(fnmatchcase(layer.name, pattern) for pattern in patterns)]
 
 
 def draw_batches(
@@ -90,7 +113,7 @@ def measure_layers(run: Run, model: nn.Module, batches: list[tuple[torch.Tensor,
     started = time.perf_counter()
     cfg, loss = run.cfg.curvature, CrossEntropy()
     model = model.to(DTYPES[cfg.dtype])
-    layers = weight_layers(model)
+    layers = chosen_layers(run, model)
     directions = gradient_directions(model, loss, batches, layers, cfg.top_k)
     check, engines = check_engines(run, model, batches[0], directions)
     factors, found, visitors = KroneckerFactors(layers), {}, []

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from torch import nn
 
-from experiments._curvature import MeasuredLayers
+from experiments._curvature import MeasuredLayers, chosen_layers
+from experiments._runner import Run
 from layercurv.curvature import (
     CrossEntropy,
     Directions,
@@ -12,7 +13,6 @@ from layercurv.curvature import (
     WeightLayer,
     directional_curvature,
     gradient_directions,
-    weight_layers,
 )
 from layercurv.errors import InputError
 from layercurv.fits import (
@@ -26,19 +26,19 @@ from layercurv.fits import (
 )
 
 
-def measure_spectra(model: nn.Module, batches: list, top_k: int) -> list[dict]:
+def measure_spectra(run: Run, model: nn.Module, batches: list) -> list[dict]:
     """Measure curvature along the leading gradient directions of every layer.
 
     Args:
+        run: The run.
         model: The network, in eval mode.
         batches: Micro-batches.
-        top_k: Directions per layer.
 
     Returns:
         One spectrum entry per layer.
     """
-    layers, loss = weight_layers(model), CrossEntropy()
-    directions = gradient_directions(model, loss, batches, layers, top_k)
+    layers, loss = chosen_layers(run, model), CrossEntropy()
+    directions = gradient_directions(model, loss, batches, layers, run.cfg.curvature.top_k)
     found = directional_curvature(model, loss, batches, directions, slopes=True)
     return [
         spectrum_entry(depth, layer, directions[layer.name], found[layer.name])

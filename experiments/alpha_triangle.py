@@ -4,10 +4,11 @@ import time
 
 import numpy as np
 
+from experiments._curvature import chosen_layers
 from experiments._layers import or_missing, spectrum_entry
 from experiments._runner import Run, launch
 from experiments._subject import prepare_subject
-from layercurv.curvature import CrossEntropy, directional_curvature, gradient_directions, weight_layers
+from layercurv.curvature import CrossEntropy, directional_curvature, gradient_directions
 from layercurv.errors import InputError
 from layercurv.fits import (
     held_out_error,
@@ -40,7 +41,7 @@ def measure(run: Run) -> dict:
             f"got {len(subject.batches)}"
         )
     halves = {"a": subject.batches[:middle], "b": subject.batches[middle:]}
-    model, layers, K = subject.trained.model, weight_layers(subject.trained.model), run.cfg.curvature.top_k
+    model, layers, K = subject.trained.model, chosen_layers(run, subject.trained.model), run.cfg.curvature.top_k
     directions = {half: gradient_directions(model, LOSS, halves[half], layers, K) for half in halves}
     found = {h: directional_curvature(model, LOSS, halves[h], directions[h], slopes=True) for h in halves}
     crossed = directional_curvature(model, LOSS, halves["b"], directions["a"], slopes=True)

@@ -2,6 +2,7 @@
 
 import time
 
+from experiments._curvature import chosen_layers
 from experiments._layers import or_missing, spectrum_entry
 from experiments._runner import Run, launch
 from experiments._subject import prepare_subject
@@ -12,7 +13,6 @@ from layercurv.curvature import (
     directional_curvature,
     gradient_directions,
     sweep,
-    weight_layers,
 )
 from layercurv.fits import fit_power_law, usable_directions
 
@@ -30,7 +30,7 @@ def measure(run: Run) -> dict:
         The record's measurements and what it adds to the provenance.
     """
     subject, started = prepare_subject(run), time.perf_counter()
-    model, layers = subject.trained.model, weight_layers(subject.trained.model)
+    model, layers = subject.trained.model, chosen_layers(run, subject.trained.model)
     directions = gradient_directions(model, LOSS, subject.batches, layers, run.cfg.curvature.top_k)
     found = directional_curvature(model, LOSS, subject.batches, directions, slopes=True)
     moments = AlignmentMoments(layers, directions)

@@ -18,7 +18,7 @@ def measure(run: Run) -> dict:
         The record's measurements and what it adds to the provenance.
     """
     subject, started = prepare_subject(run), time.perf_counter()
-    layers = measure_spectra(subject.trained.model, subject.batches, run.cfg.curvature.top_k)
+    layers = measure_spectra(run, subject.trained.model, subject.batches)
     for layer in layers:
         lists = layer["singular_values"], layer["curvatures"]
         keep = usable_directions(*lists, layer["is_null"])

@@ -4,7 +4,7 @@ import time
 
 from torch import nn
 
-from experiments._curvature import DTYPES, evenly_spread, subset
+from experiments._curvature import DTYPES, chosen_layers, evenly_spread, subset
 from experiments._runner import Run, launch
 from experiments._subject import prepare_subject
 from layercurv.curvature import (
@@ -13,7 +13,6 @@ from layercurv.curvature import (
     WeightLayer,
     directional_curvature,
     gradient_directions,
-    weight_layers,
 )
 from layercurv.curvature.finite_difference import finite_difference_curvature
 from layercurv.fits import r_squared
@@ -31,7 +30,7 @@ def measure(run: Run) -> dict:
         The record's measurements and what it adds to the provenance.
     """
     subject, started = prepare_subject(run), time.perf_counter()
-    model, layers = subject.trained.model, weight_layers(subject.trained.model)
+    model, layers = subject.trained.model, chosen_layers(run, subject.trained.model)
     directions = gradient_directions(model, LOSS, subject.batches, layers, run.cfg.curvature.top_k)
     exact = directional_curvature(model, LOSS, subject.batches, directions, "double_backward")
     fast = directional_curvature(model, LOSS, subject.batches, directions, "auto")

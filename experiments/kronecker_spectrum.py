@@ -5,10 +5,11 @@ import time
 import numpy as np
 import torch
 
+from experiments._curvature import chosen_layers
 from experiments._layers import measure_spectra, or_missing
 from experiments._runner import Run, launch
 from experiments._subject import prepare_subject
-from layercurv.curvature import CrossEntropy, KroneckerFactors, mean_gradients, sweep, weight_layers
+from layercurv.curvature import CrossEntropy, KroneckerFactors, mean_gradients, sweep
 from layercurv.fits import (
     correlation,
     effective_rank,
@@ -32,12 +33,12 @@ def measure(run: Run) -> dict:
         The record's measurements and what it adds to the provenance.
     """
     cfg, subject, started = run.cfg, prepare_subject(run), time.perf_counter()
-    model, layers = subject.trained.model, weight_layers(subject.trained.model)
+    model, layers = subject.trained.model, chosen_layers(run, subject.trained.model)
     factors = KroneckerFactors(layers)
     sampled = {"n_sampled": cfg.curvature.sampled_columns, "seed": cfg.seed}
     sweep(model, LOSS, subject.batches, layers, [factors], **sampled)
     gradients = mean_gradients(model, LOSS, subject.batches, layers)
-    spectra = measure_spectra(model, subject.batches, cfg.curvature.top_k)
+    spectra = measure_spectra(run, model, subject.batches)
     entries = []
     for layer, spectrum in zip(layers, spectra, strict=True):
         n_per_position = subject.n_samples / factors.n_positions[layer.name]

@@ -4,10 +4,11 @@ import time
 
 import torch
 
+from experiments._curvature import chosen_layers
 from experiments._layers import measure_spectra, or_missing
 from experiments._runner import Run, launch
 from experiments._subject import prepare_subject
-from layercurv.curvature import CrossEntropy, mean_gradients, weight_layers
+from layercurv.curvature import CrossEntropy, mean_gradients
 from layercurv.fits import effective_rank, finite_zeta_bound, participation_ratio, usable_directions, zeta_bound
 
 
@@ -22,8 +23,8 @@ def measure(run: Run) -> dict:
     """
     subject, started = prepare_subject(run), time.perf_counter()
     model = subject.trained.model
-    spectra = measure_spectra(model, subject.batches, run.cfg.curvature.top_k)
-    gradients = mean_gradients(model, CrossEntropy(), subject.batches, weight_layers(model))
+    spectra = measure_spectra(run, model, subject.batches)
+    gradients = mean_gradients(model, CrossEntropy(), subject.batches, chosen_layers(run, model))
     return {
         "n_samples": subject.n_samples,
         "training": subject.trained.summary,

@@ -5,11 +5,11 @@ import time
 import torch
 from torch import nn
 
-from experiments._curvature import draw_batches
+from experiments._curvature import chosen_layers, draw_batches
 from experiments._layers import or_missing
 from experiments._runner import Run, launch
 from experiments._subject import Subject, prepare_subject
-from layercurv.curvature import CrossEntropy, mean_gradients, weight_layers
+from layercurv.curvature import CrossEntropy, mean_gradients
 from layercurv.fits import profile_bic
 
 
@@ -50,7 +50,7 @@ def profile_entry(run: Run, subject: Subject, model: nn.Module, epoch: int, n_sa
         `epoch`, `n_samples` and one entry per layer.
     """
     batches = draw_batches(run, subject.data, n_samples)
-    layers = weight_layers(model)
+    layers = chosen_layers(run, model)
     gradients = mean_gradients(model, CrossEntropy(), batches, layers)
     eps = torch.finfo(layers[0].weight.dtype).eps
     entries = []

@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from experiments._contest import compete, contest_data, measured_exponents
-from experiments._curvature import draw_batches
+from experiments._curvature import chosen_layers, draw_batches
 from experiments._runner import Run, launch
-from layercurv.curvature import CrossEntropy, mean_gradients, weight_layers
+from layercurv.curvature import CrossEntropy, mean_gradients
 from layercurv.optim import step_cosine
 
 
@@ -54,7 +54,7 @@ def cosine_entries(run: Run, model: nn.Module, batches: list) -> list[dict]:
         For each layer the cosine by alpha, and the share of singular values with sigma^2 < d, where the step of
         alpha = 2 is close to sigma / d.
     """
-    gradients, d = mean_gradients(model, CrossEntropy(), batches, weight_layers(model)), run.cfg.contest.damping
+    gradients, d = mean_gradients(model, CrossEntropy(), batches, chosen_layers(run, model)), run.cfg.contest.damping
     return [
         {
             "name": name,

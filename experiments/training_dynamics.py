@@ -17,9 +17,9 @@ def measure(run: Run) -> dict:
         The record's measurements and what it adds to the provenance.
     """
     subject, started = prepare_subject(run), time.perf_counter()
-    top_k, trained = run.cfg.curvature.top_k, subject.trained
+    trained = subject.trained
     epochs = [
-        {"epoch": epoch, "layers": measure_spectra(trained.at_epoch(epoch), subject.batches, top_k)}
+        {"epoch": epoch, "layers": measure_spectra(run, trained.at_epoch(epoch), subject.batches)}
         for epoch in run.cfg.epochs
     ]
     return {

@@ -4,10 +4,10 @@ import time
 
 import torch
 
+from experiments._curvature import chosen_layers
 from experiments._layers import measure_spectra, or_missing
 from experiments._runner import Run, launch
 from experiments._subject import prepare_subject
-from layercurv.curvature import weight_layers
 from layercurv.fits.power_law_tail import power_law_tail
 
 
@@ -22,8 +22,8 @@ def measure(run: Run) -> dict:
     """
     subject, started = prepare_subject(run), time.perf_counter()
     model = subject.trained.model
-    spectra = measure_spectra(model, subject.batches, run.cfg.curvature.top_k)
-    for entry, layer in zip(spectra, weight_layers(model), strict=True):
+    spectra = measure_spectra(run, model, subject.batches)
+    for entry, layer in zip(spectra, chosen_layers(run, model), strict=True):
         W = layer.to_matrix(layer.weight.detach()).double()
         eigenvalues = (torch.linalg.svdvals(W) ** 2).tolist()
         tail = or_missing(entry["missing"], "tail", power_law_tail, eigenvalues)

@@ -3,6 +3,7 @@
 - `shards`: Parquet shards from a local folder (checksums verified) or from the hub
 - `image_data`: the container of image sets; `images` decodes shards into it, `synthetic` generates one
 - `text_data`: the container of text windows; `text` cuts them from shards, or generates them
+- `whitened`: a linear teacher on inputs whose empirical covariance is prescribed
 - `batches`: seeded augmentation and batching of images
 - `streams`: independent random streams by purpose
 

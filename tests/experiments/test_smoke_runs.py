@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from experiments._headlines import HEADLINES, headlines
+from layercurv.errors import InputError
 from layercurv.fits import fit_power_law, usable_directions
 from tests.experiments.smoke import smoke_record
 
@@ -162,3 +163,12 @@ def test_measured_exponents_are_recorded_for_every_layer(record):
     assert len(record("spectral_newton", "optimizer.alpha=measured")["measurements"]["alphas"]) == 21
     assert len(record("scalar_preconditioner")["measurements"]["exponents"]) == 21
     assert record("scalar_preconditioner", "optimizer=adam")["measurements"]["exponents"] is None
+
+
+def test_a_layer_pattern_chooses_layers_and_one_that_fits_none_lists_them_all(record, folder):
+    found = record("full_spectrum", "+curvature.layers=[layer4.*,fc]")["measurements"]["layers"]
+    assert [layer["name"] for layer in found] == [
+        "layer4.0.conv1", "layer4.0.conv2", "layer4.0.downsample.0", "layer4.1.conv1", "layer4.1.conv2", "fc",
+    ]  # fmt: skip
+    with pytest.raises(InputError, match=r"no weight layer fits 'layer9.\*'; the network has: conv1, layer1"):
+        smoke_record("full_spectrum", folder, "+curvature.layers=[layer9.*]", variant="none")

@@ -3,7 +3,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import stdtr, stdtrit
 
@@ -55,6 +55,7 @@ def test_not_significant_is_not_equivalent():
 
 
 @pytest.mark.parametrize("paired", [True, False])
+@settings(deadline=None)
 @given(data=st.data())
 def test_equivalent_means_the_90_percent_interval_lies_inside_the_margin(paired, data):
     size = st.integers(2, 9)
@@ -99,6 +100,7 @@ def test_holm_by_hand():
     assert holm([0.2]) == [0.2] and holm([]) == []
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=6), st.floats(0.001, 0.3))
 def test_holm_rejects_what_the_closed_test_rejects(p_values, level):
     """A hypothesis falls if Bonferroni rejects every set of hypotheses that holds it."""

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from layercurv.errors import InputError
@@ -16,6 +16,7 @@ def test_equal_values_count_fully_and_zeros_not_at_all(count):
     assert count([0.0, 2.0]) == pytest.approx(1, rel=1e-12)
 
 
+@settings(deadline=None)
 @given(nonnegative)
 def test_effective_rank_is_the_larger_count_and_both_lie_between_one_and_n(values):
     """Renyi entropies of orders 1 and 2; the higher order is the smaller."""
@@ -23,6 +24,7 @@ def test_effective_rank_is_the_larger_count_and_both_lie_between_one_and_n(value
     assert 1 - 1e-9 <= ratio <= rank * (1 + 1e-9) <= np.count_nonzero(values) * (1 + 1e-8)
 
 
+@settings(deadline=None)
 @given(nonnegative, st.sampled_from([1e-200, 1e-9, 1e150]))
 def test_counts_do_not_depend_on_the_unit(values, unit):
     scaled = np.array(values) * unit
