@@ -21,6 +21,7 @@ PUBLISHED = {
     ("alpha_map", "vgg11_cifar10"): {"alpha_conv": 2.17},
     ("alpha_map", "mlp_cifar10"): {"alpha_linear": 2.18},
     ("alpha_map", "resnet50_tiny_imagenet"): {"alpha_conv": 1.94, "alpha_head": 0.90},
+    ("alpha_map", "resnet50_imagenet_photos"): {"alpha_conv": 2.10, "alpha_head": 2.83},
     ("alpha_map", "gpt2_tiny_shakespeare"): {
         "alpha_attention_qkv": 1.43,
         "alpha_attention_projection": 1.17,

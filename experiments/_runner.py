@@ -135,7 +135,8 @@ def recorded_config(cfg: DictConfig) -> dict:
     config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     for key in ("place", "overwrite", "variant", "scale", "sizes"):
         config.pop(key)
-    for group, key in (("data", "root"), ("training", "checkpoint_s"), ("curvature", "checkpoint_s")):
+    places = (("data", "root"), ("model", "root"), ("training", "checkpoint_s"), ("curvature", "checkpoint_s"))
+    for group, key in places:
         config.get(group, {}).pop(key, None)
     return config
 

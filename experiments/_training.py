@@ -88,7 +88,7 @@ def load_data(run: Run) -> ImageData | TextWindows:
 
 
 def trained_model(run: Run, data: ImageData | TextWindows) -> TrainedModel:
-    """Train the configured network, or take it from its checkpoint.
+    """Train the configured network, or take it from its checkpoint; with `training.epochs=0` as it is built.
 
     Args:
         run: The run.
@@ -98,6 +98,8 @@ def trained_model(run: Run, data: ImageData | TextWindows) -> TrainedModel:
         The trained network.
     """
     cfg = run.cfg
+    if cfg.training.epochs == 0:
+        return _pretrained_model(run, data)
     trainer = build_trainer(run, data)
     history = trainer.run()
     summary = {
@@ -110,6 +112,13 @@ def trained_model(run: Run, data: ImageData | TextWindows) -> TrainedModel:
     return TrainedModel(
         trainer.model, summary, trainer.wall_s, trainer.commits, kept, trainer.fingerprint, trainer.epoch_wall_s
     )
+
+
+def _pretrained_model(run: Run, data: ImageData | TextWindows) -> TrainedModel:
+    model = build(run.cfg.model).to(run.device, memory_format=torch.channels_last).eval()
+    found = evaluate(model, data.test_batches(run.cfg.training.eval_batch_size))
+    accuracy = {"test_accuracy": found["accuracy"], "test_mean_loss": found["mean_loss"]}
+    return TrainedModel(model, {"n_steps": 0, **accuracy, "history": []}, 0.0, [run.code], {}, "", [])
 
 
 def build_trainer(run: Run, data: ImageData | TextWindows) -> Trainer:

@@ -22,7 +22,8 @@ The engines, and what else one pass can collect:
 - `sweep`: one pass over micro-batches that feeds `ggn` and `kronecker` together
 - `kronecker`: factors C_A and C_d from per-sample output gradients
 - `alignment`: concentration and SUD, direction by direction
-- `finite_difference`: what a measurement without second derivatives would give; `dense`: the whole Hessian of a tiny net
+- `finite_difference`: what a measurement without second derivatives would give
+- `dense`: the whole Hessian of a tiny network
 - `spectrum`: eigenvalues, trace and density of one layer's block, by curvlinops
 - `precision`: float32 means float32
 """

@@ -51,7 +51,7 @@ def load_images(
     shards = open_shards(name, root, hub, {"train": "train", "test": test_split})
     train_images, is_exact = _decode(shards, "train", image_column)
     test_images, _ = _decode(shards, "test", image_column)
-    labels = {split: _labels(shards, split, label_column, n_classes) for split in ("train", "test")}
+    labels = {split: shard_labels(shards, split, label_column, n_classes) for split in ("train", "test")}
     pixels = {
         "train": _pixel_checksum(shards, "train", train_images),
         "test": _pixel_checksum(shards, "test", test_images),
@@ -77,23 +77,43 @@ def load_images(
     return data.limited(train_limit, test_limit)
 
 
-def _decode(shards: Shards, split: str, column: str) -> tuple[torch.Tensor, torch.Tensor]:
+def encoded_images(shards: Shards, split: str, column: str):
+    """Take a split's images without decoding them.
+
+    Args:
+        shards: The data set.
+        split: Which split.
+        column: The image column.
+
+    Returns:
+        One dictionary with `bytes` and `path` per image.
+
+    Raises:
+        InputError: If there is no such column.
+    """
     from datasets import Image as EncodedImage
 
     table = shards.splits[split]
     if column not in table.column_names:
         raise InputError(f"{shards.source}: expected image column {column!r}, found {', '.join(table.column_names)}")
-    encoded = table.cast_column(column, EncodedImage(decode=False))[column]
-    arrays, exact = [], []
-    for image in encoded:
-        with Image.open(io.BytesIO(image["bytes"])) as picture:
-            arrays.append(np.asarray(picture.convert("RGB")))
-        exact.append(image["path"] != LOSSY_MARK)
-    pixels = torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2).contiguous()
-    return pixels, torch.tensor(exact)
+    return table.cast_column(column, EncodedImage(decode=False))[column]
 
 
-def _labels(shards: Shards, split: str, column: str, n_classes: int) -> torch.Tensor:
+def shard_labels(shards: Shards, split: str, column: str, n_classes: int) -> torch.Tensor:
+    """Take a split's labels.
+
+    Args:
+        shards: The data set.
+        split: Which split.
+        column: The label column.
+        n_classes: Number of classes.
+
+    Returns:
+        [n] int64.
+
+    Raises:
+        InputError: If there is no such column, or a label is out of range.
+    """
     table = shards.splits[split]
     if column not in table.column_names:
         raise InputError(f"{shards.source}: expected label column {column!r}, found {', '.join(table.column_names)}")
@@ -104,6 +124,16 @@ def _labels(shards: Shards, split: str, column: str, n_classes: int) -> torch.Te
             f"got {int(labels.min())} to {int(labels.max())}"
         )
     return labels
+
+
+def _decode(shards: Shards, split: str, column: str) -> tuple[torch.Tensor, torch.Tensor]:
+    arrays, exact = [], []
+    for image in encoded_images(shards, split, column):
+        with Image.open(io.BytesIO(image["bytes"])) as picture:
+            arrays.append(np.asarray(picture.convert("RGB")))
+        exact.append(image["path"] != LOSSY_MARK)
+    pixels = torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2).contiguous()
+    return pixels, torch.tensor(exact)
 
 
 def _pixel_checksum(shards: Shards, split: str, images: torch.Tensor) -> str:
