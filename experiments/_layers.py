@@ -46,6 +46,19 @@ def measure_spectra(run: Run, model: nn.Module, batches: list) -> list[dict]:
     ]
 
 
+def identity(depth: int, layer: WeightLayer) -> dict:
+    """Say which layer an entry is about.
+
+    Args:
+        depth: Position in the network, from 1.
+        layer: The layer.
+
+    Returns:
+        `name`, `depth`, `kind` and `shape`.
+    """
+    return {"name": layer.name, "depth": depth, "kind": layer.kind, "shape": list(layer.shape)}
+
+
 def spectrum_entry(depth: int, layer: WeightLayer, directions: Directions, found: LayerCurvature) -> dict:
     """Put one layer's spectrum, curvatures and fits together.
 
@@ -69,11 +82,7 @@ def spectrum_entry(depth: int, layer: WeightLayer, directions: Directions, found
         missing["curvature_standard_errors"] = f"the {found.engine} engine gives no curvatures per sample here"
     if ggn is None:
         missing["ggn_curvatures"] = f"the {found.engine} engine does not measure them"
-    return {
-        "name": layer.name,
-        "depth": depth,
-        "kind": layer.kind,
-        "shape": list(layer.shape),
+    return identity(depth, layer) | {
         "singular_values": sigma,
         "is_null": is_null,
         "curvatures": h,

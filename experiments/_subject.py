@@ -1,5 +1,8 @@
 """What most experiments start from: a data set, the samples curvature is measured on, and a trained network."""
 
+import functools
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -56,3 +59,23 @@ def prepare_subject(run: Run, n_samples: int | None = None) -> Subject:
     trained = trained_model(run, data)
     trained.model.to(DTYPES[run.cfg.curvature.dtype])
     return Subject(data, batches, trained)
+
+
+def on_subject(measure: Callable[[Run, Subject], dict]) -> Callable[[Run], dict]:
+    """Make an experiment's `measure` out of what it does with its subject; a decorator.
+
+    Args:
+        measure: Gets the run and its subject; returns measurements.
+
+    Returns:
+        A function of the run: prepares the subject, measures, and adds `n_samples`, `training` and the provenance.
+    """
+
+    @functools.wraps(measure)
+    def measure_subject(run: Run) -> dict:
+        subject, started = prepare_subject(run), time.perf_counter()
+        found = measure(run, subject)
+        shared = {"n_samples": subject.n_samples, "training": subject.trained.summary}
+        return shared | found | {"provenance": subject.provenance(time.perf_counter() - started)}
+
+    return measure_subject

@@ -1,13 +1,11 @@
 """alpha_triangle: s = alpha * gamma with its bound, its nulls, and a test on held-out halves that can fail."""
 
-import time
-
 import numpy as np
 
 from experiments._curvature import chosen_layers
 from experiments._layers import or_missing, spectrum_entry
 from experiments._runner import Run, launch
-from experiments._subject import prepare_subject
+from experiments._subject import Subject, on_subject
 from layercurv.curvature import CrossEntropy, directional_curvature, gradient_directions
 from layercurv.errors import InputError
 from layercurv.fits import (
@@ -21,19 +19,20 @@ from layercurv.fits import (
 LOSS = CrossEntropy()
 
 
-def measure(run: Run) -> dict:
+@on_subject
+def measure(run: Run, subject: Subject) -> dict:
     """Measure each half of the samples by itself, and the second half along the first one's directions too.
 
     Args:
         run: The run.
+        subject: What is measured.
 
     Returns:
-        The record's measurements and what it adds to the provenance.
+        The measurements.
 
     Raises:
         InputError: If the samples do not make two halves of whole micro-batches.
     """
-    subject, started = prepare_subject(run), time.perf_counter()
     middle, rest = divmod(len(subject.batches), 2)
     if middle == 0 or rest:
         raise InputError(
@@ -50,12 +49,7 @@ def measure(run: Run) -> dict:
         own = {h: spectrum_entry(depth, layer, directions[h][layer.name], found[h][layer.name]) for h in halves}
         entries.append({**own, "crossed": crossed_entry(crossed[layer.name])})
     alphas = [entry["a"]["fits"]["alpha"]["slope"] for entry in entries if entry["a"]["fits"]]
-    return {
-        "n_samples_per_half": sum(len(targets) for _, targets in halves["a"]),
-        "training": subject.trained.summary,
-        "layers": [entry | transfer_entry(entry, alphas, run.cfg.seed) for entry in entries],
-        "provenance": subject.provenance(time.perf_counter() - started),
-    }
+    return {"layers": [entry | transfer_entry(entry, alphas, run.cfg.seed) for entry in entries]}
 
 
 def crossed_entry(found) -> dict:

@@ -1,11 +1,9 @@
 """conv_gap: why curvature is not the product of its Kronecker factors: concentration and sums over positions."""
 
-import time
-
 from experiments._curvature import chosen_layers
 from experiments._layers import or_missing, spectrum_entry
 from experiments._runner import Run, launch
-from experiments._subject import prepare_subject
+from experiments._subject import Subject, on_subject
 from layercurv.curvature import (
     Alignment,
     AlignmentMoments,
@@ -20,16 +18,17 @@ LOSS = CrossEntropy()
 KINDS = ("empirical", "ggn")
 
 
-def measure(run: Run) -> dict:
+@on_subject
+def measure(run: Run, subject: Subject) -> dict:
     """Measure h, and the moments that split it, along the same directions.
 
     Args:
         run: The run.
+        subject: What is measured.
 
     Returns:
-        The record's measurements and what it adds to the provenance.
+        The measurements.
     """
-    subject, started = prepare_subject(run), time.perf_counter()
     model, layers = subject.trained.model, chosen_layers(run, subject.trained.model)
     directions = gradient_directions(model, LOSS, subject.batches, layers, run.cfg.curvature.top_k)
     found = directional_curvature(model, LOSS, subject.batches, directions, slopes=True)
@@ -40,12 +39,7 @@ def measure(run: Run) -> dict:
         entry = spectrum_entry(depth, layer, directions[layer.name], found[layer.name])
         gaps = {kind: gap_entry(entry, moments.result(layer.name)[kind], kind) for kind in KINDS}
         entries.append(entry | {"n_positions": moments.result(layer.name)["ggn"].n_positions, "gap": gaps})
-    return {
-        "n_samples": subject.n_samples,
-        "training": subject.trained.summary,
-        "layers": entries,
-        "provenance": subject.provenance(time.perf_counter() - started),
-    }
+    return {"layers": entries}
 
 
 def gap_entry(entry: dict, moments: Alignment, kind: str) -> dict:

@@ -1,12 +1,11 @@
 """hvp_validation: exact curvature, its Gauss-Newton value, sigma^2 and finite differences, layer by layer."""
 
-import time
-
 from torch import nn
 
 from experiments._curvature import DTYPES, chosen_layers, evenly_spread, subset
+from experiments._layers import identity
 from experiments._runner import Run, launch
-from experiments._subject import prepare_subject
+from experiments._subject import Subject, on_subject
 from layercurv.curvature import (
     CrossEntropy,
     Directions,
@@ -20,16 +19,17 @@ from layercurv.fits import r_squared
 LOSS = CrossEntropy()
 
 
-def measure(run: Run) -> dict:
+@on_subject
+def measure(run: Run, subject: Subject) -> dict:
     """Measure h by double backpropagation, the GGN value by its own engine, and both by finite differences.
 
     Args:
         run: The run.
+        subject: What is measured.
 
     Returns:
-        The record's measurements and what it adds to the provenance.
+        The measurements.
     """
-    subject, started = prepare_subject(run), time.perf_counter()
     model, layers = subject.trained.model, chosen_layers(run, subject.trained.model)
     directions = gradient_directions(model, LOSS, subject.batches, layers, run.cfg.curvature.top_k)
     exact = directional_curvature(model, LOSS, subject.batches, directions, "double_backward")
@@ -39,12 +39,7 @@ def measure(run: Run) -> dict:
         found = directions[layer.name]
         entry = layer_entry(depth, layer, found, exact[layer.name].curvatures, fast[layer.name].ggn)
         entries.append(entry | {"finite_differences": differences(run, model, subject.batches, layer, found)})
-    return {
-        "n_samples": subject.n_samples,
-        "training": subject.trained.summary,
-        "layers": entries,
-        "provenance": subject.provenance(time.perf_counter() - started),
-    }
+    return {"layers": entries}
 
 
 def layer_entry(depth: int, layer: WeightLayer, directions: Directions, exact, ggn) -> dict:
@@ -63,11 +58,7 @@ def layer_entry(depth: int, layer: WeightLayer, directions: Directions, exact, g
     used = (~directions.is_null).cpu()
     sigma, h, g = directions.singular_values.cpu(), exact.cpu(), ggn.cpu()
     pairs = {"exact_sigma2": (h, sigma**2), "ggn_sigma2": (g, sigma**2), "exact_ggn": (h, g)}
-    return {
-        "name": layer.name,
-        "depth": depth,
-        "kind": layer.kind,
-        "shape": list(layer.shape),
+    return identity(depth, layer) | {
         "weight_norm": float(layer.weight.detach().norm()),
         "singular_values": sigma.tolist(),
         "is_null": directions.is_null.tolist(),

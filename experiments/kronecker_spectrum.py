@@ -1,14 +1,12 @@
 """kronecker_spectrum: do the spectra of the Kronecker factors make the gradient's, and its law?"""
 
-import time
-
 import numpy as np
 import torch
 
 from experiments._curvature import chosen_layers
 from experiments._layers import measure_spectra, or_missing
 from experiments._runner import Run, launch
-from experiments._subject import prepare_subject
+from experiments._subject import Subject, on_subject
 from layercurv.curvature import CrossEntropy, KroneckerFactors, mean_gradients, sweep
 from layercurv.fits import (
     correlation,
@@ -23,16 +21,18 @@ LOSS = CrossEntropy()
 KINDS = ("empirical", "ggn")
 
 
-def measure(run: Run) -> dict:
+@on_subject
+def measure(run: Run, subject: Subject) -> dict:
     """Measure factors and gradient of every layer, and compare their spectra, sizes and laws.
 
     Args:
         run: The run.
+        subject: What is measured.
 
     Returns:
-        The record's measurements and what it adds to the provenance.
+        The measurements.
     """
-    cfg, subject, started = run.cfg, prepare_subject(run), time.perf_counter()
+    cfg = run.cfg
     model, layers = subject.trained.model, chosen_layers(run, subject.trained.model)
     factors = KroneckerFactors(layers)
     sampled = {"n_sampled": cfg.curvature.sampled_columns, "seed": cfg.seed}
@@ -45,13 +45,10 @@ def measure(run: Run) -> dict:
         found = factors.factors(layer.name)
         entries.append(spectrum | layer_entry(run, spectrum, found, gradients[layer.name], n_per_position))
     return {
-        "n_samples": subject.n_samples,
         "n_sampled_columns": cfg.curvature.sampled_columns,
-        "training": subject.trained.summary,
         "layers": entries,
         "agreement": agreement(entries, cfg.seed),
         "synthetic": synthetic_agreement(**cfg.synthetic, seed=cfg.seed),
-        "provenance": subject.provenance(time.perf_counter() - started),
     }
 
 

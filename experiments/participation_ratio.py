@@ -1,36 +1,30 @@
 """participation_ratio: how many directions carry a layer's gradient and its curvature, against the zeta bound."""
 
-import time
-
 import torch
 
 from experiments._curvature import chosen_layers
 from experiments._layers import measure_spectra, or_missing
 from experiments._runner import Run, launch
-from experiments._subject import prepare_subject
+from experiments._subject import Subject, on_subject
 from layercurv.curvature import CrossEntropy, mean_gradients
 from layercurv.fits import effective_rank, finite_zeta_bound, participation_ratio, usable_directions, zeta_bound
 
 
-def measure(run: Run) -> dict:
+@on_subject
+def measure(run: Run, subject: Subject) -> dict:
     """Measure the curvature window and the whole gradient spectrum of every layer.
 
     Args:
         run: The run.
+        subject: What is measured.
 
     Returns:
-        The record's measurements and what it adds to the provenance.
+        The measurements.
     """
-    subject, started = prepare_subject(run), time.perf_counter()
     model = subject.trained.model
     spectra = measure_spectra(run, model, subject.batches)
     gradients = mean_gradients(model, CrossEntropy(), subject.batches, chosen_layers(run, model))
-    return {
-        "n_samples": subject.n_samples,
-        "training": subject.trained.summary,
-        "layers": [layer | participation(layer, gradients[layer["name"]]) for layer in spectra],
-        "provenance": subject.provenance(time.perf_counter() - started),
-    }
+    return {"layers": [layer | participation(layer, gradients[layer["name"]]) for layer in spectra]}
 
 
 def participation(layer: dict, gradient: torch.Tensor) -> dict:

@@ -1,39 +1,34 @@
 """rank_profile: which law the gradient's singular values follow, by BIC, along training and with B."""
 
-import time
-
 import torch
 from torch import nn
 
 from experiments._curvature import chosen_layers, draw_batches
-from experiments._layers import or_missing
+from experiments._layers import identity, or_missing
 from experiments._runner import Run, launch
-from experiments._subject import Subject, prepare_subject
+from experiments._subject import Subject, on_subject
 from layercurv.curvature import CrossEntropy, mean_gradients
 from layercurv.fits import profile_bic
 
 
-def measure(run: Run) -> dict:
+@on_subject
+def measure(run: Run, subject: Subject) -> dict:
     """Take the gradient's spectrum at several epochs, and for several B at the first and last of them.
 
     Args:
         run: The run.
+        subject: What is measured.
 
     Returns:
-        The record's measurements and what it adds to the provenance.
+        The measurements.
     """
-    subject, started = prepare_subject(run), time.perf_counter()
     epochs, profiles = list(run.cfg.epochs), []
     for epoch in epochs:
         model = subject.trained.at_epoch(epoch)
         sizes = run.cfg.batch_sizes if epoch in (epochs[0], epochs[-1]) else []
         for n_samples in [*sizes, subject.n_samples]:
             profiles.append(profile_entry(run, subject, model, epoch, n_samples))
-    return {
-        "training": subject.trained.summary,
-        "profiles": profiles,
-        "provenance": subject.provenance(time.perf_counter() - started),
-    }
+    return {"profiles": profiles}
 
 
 def profile_entry(run: Run, subject: Subject, model: nn.Module, epoch: int, n_samples: int) -> dict:
@@ -59,11 +54,8 @@ def profile_entry(run: Run, subject: Subject, model: nn.Module, epoch: int, n_sa
         is_null = sigma <= sigma[0] * eps * max(layer.shape)
         missing: dict[str, str] = {}
         entries.append(
-            {
-                "name": layer.name,
-                "depth": depth,
-                "kind": layer.kind,
-                "shape": list(layer.shape),
+            identity(depth, layer)
+            | {
                 "singular_values": sigma.tolist(),
                 "is_null": is_null.tolist(),
                 "bic": or_missing(missing, "bic", profile_bic, sigma[~is_null].tolist()),

@@ -15,6 +15,7 @@
 - `power_law_tail`: the exponent of a heavy tail; imported by name, for it needs `powerlaw`
 - `determination`: R^2 of a straight line
 - `deterministic_equivalent`: the counting function behind it
+- `spectral_bifurcation`: clusters of a deep linear network's Hessian spectrum, found and predicted
 - `agreement`: labels against chance, numbers by correlation
 - `equivalence`: two one-sided tests, and Holm's correction
 """

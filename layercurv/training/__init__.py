@@ -1,10 +1,11 @@
-"""Supervised training of classifiers.
+"""Training: classifiers and language models in batches, deep linear networks in full.
 
 - `loop`: steps, history, resume
 - `schedule`: learning rate as a function of the step
 - `checkpoint`: atomic, pickle-free state on disk
 - `evaluate`: accuracy and mean loss
 - `progress`: one progress bar style
+- `gradient_descent`: full-batch descent with snapshots; `matrix_chain`: starts and balance of a product of matrices
 """
 
 from layercurv.training.checkpoint import load_checkpoint, save_checkpoint
