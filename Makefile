@@ -60,10 +60,10 @@ lint: $(STAMP)/full ## Style and import rules
 
 test: $(STAMP)/full ## Install the experiments and test extras, check style, run the tests
 	@$(MAKE) --no-print-directory lint
-	$(RUN) -m pytest -m 'not slow'
+	$(RUN) -m pytest --numprocesses auto --dist loadfile -m 'not slow'
 
 test-all: $(STAMP)/full ## The tests, slow ones too
-	$(RUN) -m pytest
+	$(RUN) -m pytest --numprocesses auto --dist loadfile
 
 bench: $(STAMP)/full ## Compare the speed of the curvature engines with other ways (about 15 minutes on two cores)
 	$(RUN) -m benchmarks.curvature_engines
