@@ -1,10 +1,8 @@
 """Batches cut from data in memory. Every draw is a function of (seed, step), so resuming needs no generator state."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -12,15 +10,23 @@ import torch.nn.functional as F
 from layercurv.data.streams import AUGMENT, MEASURE, ORDER, generator
 from layercurv.errors import InputError
 
-if TYPE_CHECKING:
-    from layercurv.data.image_data import ImageData
+
+class Images(Protocol):
+    """What batches are cut from; `image_data.ImageData` is one."""
+
+    train_images: torch.Tensor  # [n_train, channels, height, width] uint8
+    train_labels: torch.Tensor  # [n_train] int64
+    is_exact: torch.Tensor  # [n_train] bool
+
+    def normalize(self, images: torch.Tensor) -> torch.Tensor:
+        """Scale uint8 pixels to zero mean and unit variance per channel."""
 
 
 @dataclass(frozen=True)
 class TrainingBatches:
     """Shuffled, augmented training batches; the last incomplete batch of an epoch is left out."""
 
-    data: ImageData
+    data: Images
     batch_size: int
     seed: int
     crop_padding: int  # pixels of zero padding before a random crop; 0 crops nothing
@@ -70,7 +76,7 @@ class TrainingBatches:
 
 
 def normalized_batches(
-    data: ImageData, images: torch.Tensor, labels: torch.Tensor, batch_size: int
+    data: Images, images: torch.Tensor, labels: torch.Tensor, batch_size: int
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Cut images into batches in their order, without augmentation.
 
@@ -89,7 +95,7 @@ def normalized_batches(
 
 
 def measurement_batches(
-    data: ImageData, n_samples: int, micro_batch: int, seed: int
+    data: Images, n_samples: int, micro_batch: int, seed: int
 ) -> list[tuple[torch.Tensor, torch.Tensor]]:
     """Draw the training images curvature is measured on: exact copies only, no augmentation, without replacement.
 
