@@ -65,8 +65,9 @@ def mean_gradients(
 def top_singular_directions(gradient: torch.Tensor, top_k: int, eps: float) -> Directions:
     """Find the leading singular triplets from the smaller Gram matrix, without a full SVD.
 
-    An eigendecomposition of G G^T (or G^T G) gives the leading subspace; an SVD of G restricted to it (K rows)
-    then removes the loss of digits that squaring causes.
+    An eigendecomposition of G G^T (or G^T G) gives the leading left subspace, known only to eps (sigma_1 / sigma_k)^2.
+    Two SVDs of G restricted to K rows, then to K columns, remove the loss of digits that squaring causes: what the
+    subspace holds of directions with smaller singular values shrinks in each product with G.
 
     Args:
         gradient: G, [m, n] float64.
@@ -87,8 +88,9 @@ def top_singular_directions(gradient: torch.Tensor, top_k: int, eps: float) -> D
     G = gradient if gradient.shape[0] <= gradient.shape[1] else gradient.T  # wide: rows <= columns
     K = min(top_k, G.shape[0])
     basis = torch.linalg.eigh(G @ G.T).eigenvectors[:, -K:]  # [rows, K]
-    rotation, sigma, right_t = torch.linalg.svd(basis.T @ G, full_matrices=False)
-    left, right = basis @ rotation, right_t.T
+    right_t = torch.linalg.svd(basis.T @ G, full_matrices=False).Vh
+    left, sigma, rotation_t = torch.linalg.svd(G @ right_t.T, full_matrices=False)
+    right = (rotation_t @ right_t).T
     if G is not gradient:
         left, right = right, left
     is_null = sigma <= sigma[0] * eps * max(gradient.shape)

@@ -72,10 +72,17 @@ class Linearization:
         self._output_gradient = loss.output_gradient(self.outputs, targets)
         adjoints = _adjoints(output, [values[tape.operations[p].outputs[0]] for p in bent], self._output_gradient)
         weighted = dict(zip(bent, adjoints, strict=True))
-        values = {index: tensor.detach() for index, tensor in values.items()}  # the graph is not needed any more
+        # The graph is not needed any more; what each operation keeps for its tangents takes the place of what it read.
+        values = {index: values[index].detach() for index in applied.union(*read.values())}
         del output, adjoints
         self._values = {index: values[index] for index in applied}
-        self._push = {p: self._prepare(p, leaves[p], weighted.get(p), values, read[p]) for p in positions}
+        last_read = {index: p for p in positions for index in read[p]}
+        self._push = {}
+        for p in positions:
+            self._push[p] = self._prepare(p, leaves[p], weighted.pop(p, None), values, read[p])
+            for index in read[p]:
+                if last_read[index] == p:
+                    del values[index]
 
     def along(self, name: str, left: torch.Tensor, right: torch.Tensor) -> Directional:
         """Move one layer's weight along K directions u_k v_k^T.
