@@ -9,13 +9,10 @@ on all sides.
 """
 
 import argparse
-import datetime
 import functools
 import statistics
-import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 from rich.console import Console
@@ -24,6 +21,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from benchmarks.networks import NETWORKS, Network, gpt2
 from benchmarks.peak_memory import WORKS, peak_bytes
+from benchmarks.record import write_benchmark
 from benchmarks.rivals import RIVALS
 from layercurv.curvature import (
     CrossEntropy,
@@ -36,11 +34,7 @@ from layercurv.curvature import (
     weight_layers,
 )
 from layercurv.curvature.cost import multiplications
-from layercurv.files import write_text_atomically
-from layercurv.results import schema, strict_json
-from layercurv.results.provenance import git_state, hardware, package_versions
 
-ROOT = Path(__file__).resolve().parents[1]
 LOSS = CrossEntropy()
 
 
@@ -58,8 +52,9 @@ def main() -> None:
     growth = [] if options.no_growth else measure_growth(options)
     _print_growth(console, growth)
     if options.write:
-        path = _write(options, measured, growth, time.perf_counter() - started)
-        print(f"wrote {path}")
+        found = {"top_k": options.top_k, "networks": measured, "growth": growth}
+        module, wall_s = "benchmarks.curvature_engines", time.perf_counter() - started
+        print(f"wrote {write_benchmark(options.write, 'bench', module, found, wall_s)}")
 
 
 def measure_network(network: Network, options: argparse.Namespace) -> dict:
@@ -277,26 +272,6 @@ def _print_growth(console: Console, growth: list[dict]) -> None:
     for entry in growth:
         table.add_row(entry["network"], entry["varied"], str(entry["value"]), f"{entry['seconds']:.3g}")
     console.print(table)
-
-
-def _write(options: argparse.Namespace, measured: list[dict], growth: list[dict], wall_s: float) -> Path:
-    record = {
-        "schema": f"{schema.VERSION}/bench",
-        "experiment": "bench",
-        "measurements": {"top_k": options.top_k, "networks": measured, "growth": growth},
-        "provenance": {
-            "code": git_state(ROOT),
-            "command": ["python", "-m", "benchmarks.curvature_engines", *sys.argv[1:]],
-            "versions": package_versions(),
-            "hardware": hardware() | {"gpu": None, "n_threads": torch.get_num_threads()},
-            "wall_s": wall_s,
-            "finished_utc": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        },
-    }
-    path = Path(options.write)
-    schema.validate(record, "bench", str(path))
-    write_text_atomically(path, strict_json.dumps(record))
-    return path
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -15,6 +15,7 @@ from rich.table import Table
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 
+from benchmarks.record import write_benchmark
 from layercurv.models import resnet18_cifar
 from layercurv.optim import MuonWithAdamW, SpectralNewton, spectral_groups
 
@@ -35,8 +36,8 @@ class FullSVD(SpectralNewton):
 
 
 def main() -> None:
-    """Print the table."""
-    options = _parser().parse_args()
+    """Print the table, and write it if asked to."""
+    options, started = _parser().parse_args(), time.perf_counter()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     model = resnet18_cifar(64, 10)
@@ -44,6 +45,10 @@ def main() -> None:
     nn.functional.cross_entropy(model(inputs), labels).backward()
     seconds = {name: measure_step(build(model), options.repeats) for name, build in OPTIMIZERS.items()}
     _print(seconds, options)
+    if options.write:
+        measured = {"network": "ResNet-18, 32 x 32 images", "reference": REFERENCE, "step_s": seconds}
+        module, wall_s = "benchmarks.optimizer_steps", time.perf_counter() - started
+        print(f"wrote {write_benchmark(options.write, 'bench_optimizers', module, measured, wall_s)}")
 
 
 def measure_step(optimizer: Optimizer, repeats: int) -> list[float]:
@@ -101,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="default: all cores")
     parser.add_argument("--repeats", type=int, default=10, help="timed steps per optimiser (default: 10)")
     parser.add_argument("--batch-size", type=int, default=64, help="samples behind the gradient (default: 64)")
+    parser.add_argument("--write", metavar="FILE", help="keep the run as a record")
     return parser
 
 

@@ -67,10 +67,11 @@ def compete(run: Run, data: ImageData) -> Contestant:
         InputError: If every rate diverged.
     """
     cfg, tuning, tuning_s = run.cfg.contest, [], 0.0
+    run = _with_limit(run)
     held_out = data.validation_split(cfg.n_validation)
     for rate in cfg.learning_rates:
         trial = run.with_settings(
-            {"seed": cfg.tuning_seed, "optimizer.learning_rate": rate, "training.split": "tuning"}
+            {"seed": cfg.tuning_seed, "optimizer.learning_rate": rate, "training.n_held_out": cfg.n_validation}
         )
         entry = {"learning_rate": rate, "accuracy": None, "missing": {}}
         try:
@@ -104,7 +105,7 @@ def measured_exponents(run: Run, data: ImageData, exponent: str) -> dict[str, fl
     Raises:
         InputError: If no layer can be fitted.
     """
-    reference = run.with_settings({"seed": run.cfg.contest.tuning_seed})
+    reference = _with_limit(run).with_settings({"seed": run.cfg.contest.tuning_seed})
     reference.cfg.optimizer = copy.deepcopy(run.cfg.contest.reference)
     trained = trained_model(reference, data)
     layers = measure_spectra(reference, trained.model, draw_batches(reference, data))
@@ -114,3 +115,8 @@ def measured_exponents(run: Run, data: ImageData, exponent: str) -> dict[str, fl
         raise InputError("contest: no layer of the reference network has a positive exponent; widen the network")
     mean = sum(found.values()) / len(found)
     return {layer["name"]: found.get(layer["name"], mean) for layer in layers}
+
+
+def _with_limit(run: Run) -> Run:
+    # A checkpoint is named by the settings it depends on; how many images there are is one of them.
+    return run.with_settings({"training.train_limit": run.cfg.contest.train_limit})

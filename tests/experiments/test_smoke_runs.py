@@ -172,3 +172,9 @@ def test_a_layer_pattern_chooses_layers_and_one_that_fits_none_lists_them_all(re
     ]  # fmt: skip
     with pytest.raises(InputError, match=r"no weight layer fits 'layer9.\*'; the network has: conv1, layer1"):
         smoke_record("full_spectrum", folder, "+curvature.layers=[layer9.*]", variant="none")
+
+
+def test_a_contest_on_fewer_images_trains_anew(record):
+    all_images = record("scalar_preconditioner", "optimizer=adam")["measurements"]["training"]
+    fewer = record("scalar_preconditioner", "optimizer=adam", "contest.train_limit=192")["measurements"]["training"]
+    assert fewer["n_steps"] < all_images["n_steps"] and fewer["history"] != all_images["history"]
