@@ -181,11 +181,12 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=1, help="runs at a time (default: 1)")
     parser.add_argument("--results", type=Path, default=Path("results"), help="folder of records (default: results)")
     parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints"), help="default: checkpoints")
+    parser.add_argument("--file", type=Path, default=FILE, help="jobs and their order (default: queue.toml)")
     parser.add_argument("--only", default="", help="experiments, separated by commas (default: all)")
     options = parser.parse_args()
     try:
         budget_s = parse_duration(options.budget)
-        jobs = load_jobs(FILE, options.scale)
+        jobs = load_jobs(options.file, options.scale)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
