@@ -65,8 +65,8 @@ def layer_entry(run: Run, spectrum: dict, factors: dict, gradient: torch.Tensor,
 
     Returns:
         `gradient_singular_values`, `factors` (eigenvalues and effective rank), and under each kind of output factor the
-        singular values of noise between the factors, by the limiting law and by draws, what BIC makes of them, and their
-        correlation with the measured ones.
+        singular values of noise between the factors, by the limiting law and by draws, what BIC makes of them, and
+        their correlation with the measured ones.
     """
     missing, count = spectrum["missing"], run.cfg.n_profile
     eigenvalues = {key: torch.linalg.eigvalsh(factor).flip(0).clamp_min(0).tolist() for key, factor in factors.items()}
@@ -76,7 +76,7 @@ def layer_entry(run: Run, spectrum: dict, factors: dict, gradient: torch.Tensor,
     for kind in KINDS:
         spectra = eigenvalues[kind], eigenvalues["A"]
         noise = or_missing(missing, f"kinds.{kind}.noise", noise_entry, *spectra, n_per_position, used, run.cfg.seed)
-        law = or_missing(missing, f"{key}.law", predicted_singular_values, *spectra, n_per_position, used)
+        law = or_missing(missing, f"kinds.{kind}.law", predicted_singular_values, *spectra, n_per_position, used)
         kinds[kind] = {
             "law": law,
             "noise": noise,
