@@ -72,7 +72,9 @@ def _newton_step(delta: np.ndarray, z: np.ndarray, d: np.ndarray, a: np.ndarray)
     # The root is F(delta) = delta with F = -sum_i 1/(z/d_i - theta).
     theta, squares_a = _sums(1 / a, delta)
     sum_d, squares_d = _sums(z[:, None] / d, -theta)
-    new = delta - (delta + sum_d) / (1 - squares_a * squares_d)
+    newton = delta - (delta + sum_d) / (1 - squares_a * squares_d)
+    # (delta + F)/2 stays in the half plane and converges from anywhere, but slowly; Newton may cross to a false root.
+    new = np.where(newton.imag > 0, newton, (delta - sum_d) / 2)
     return new, float(np.max(np.abs(new - delta) / np.abs(new)))
 
 

@@ -132,6 +132,14 @@ def test_the_root_is_found_for_any_spectrum_and_the_count_is_that_of_the_mean(d,
     assert -np.trapezoid(counts, x) == pytest.approx(d.sum() * a.sum(), rel=0.02)
 
 
+def test_gaps_of_four_decades_do_not_lose_the_root():
+    """Found by search: in the lowest gap plain Newton crosses the real axis to a false root."""
+    d, a = np.repeat([1.0, 1e-2, 1e-6], [2, 2, 6]), np.repeat([1.0, 1e-2, 1e-6], [4, 9, 9])
+    top = (10**0.5 + 22**0.5) ** 2
+    counts = count_above(top * np.geomspace(1, 1e-10, 1281), d, a)
+    assert counts[-1] == pytest.approx(10, abs=0.1) and counts[640] == pytest.approx(4, abs=0.1)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
