@@ -65,7 +65,7 @@ test: $(STAMP)/full ## Install the experiments and test extras, check style, run
 test-all: $(STAMP)/full ## The tests, slow ones too
 	$(RUN) -m pytest --numprocesses auto --dist loadfile
 
-bench: $(STAMP)/full ## Compare the speed of the curvature engines with other ways (about 15 minutes on two cores)
+bench: $(STAMP)/full ## Compare the speed of the curvature engines with other ways (about 10 minutes on two cores)
 	$(RUN) -m benchmarks.curvature_engines
 
 bench-optimizers: $(STAMP)/full ## Milliseconds per step of Spectral Newton, Muon, AdamW and SGD (about a minute)
