@@ -88,7 +88,7 @@ def load_data(run: Run) -> ImageData | TextWindows:
 
 
 def trained_model(run: Run, data: ImageData | TextWindows) -> TrainedModel:
-    """Train the configured network, or take it from its checkpoint; with `training.epochs=0` as it is built.
+    """Train the configured network, or take it from its checkpoint; with `training=none` it comes trained.
 
     Args:
         run: The run.
@@ -98,7 +98,7 @@ def trained_model(run: Run, data: ImageData | TextWindows) -> TrainedModel:
         The trained network.
     """
     cfg = run.cfg
-    if cfg.training.epochs == 0:
+    if cfg.training.get("pretrained"):
         return _pretrained_model(run, data)
     trainer = build_trainer(run, data)
     history = trainer.run()
