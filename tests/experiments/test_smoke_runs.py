@@ -146,8 +146,10 @@ def test_participation_counts_all_directions_of_the_gradient(record):
 
 
 def test_weight_spectra_sum_to_the_squared_norm(record):
-    for layer in record("weight_tail")["measurements"]["layers"]:
+    same_network = record("hvp_validation")["measurements"]["layers"]
+    for layer, same in zip(record("weight_tail")["measurements"]["layers"], same_network, strict=True):
         assert len(layer["weight_eigenvalues"]) == min(layer["shape"])
+        assert sum(layer["weight_eigenvalues"]) == pytest.approx(same["weight_norm"] ** 2, rel=1e-5)
         assert layer["tail"] is not None or "tail" in layer["missing"]
 
 
