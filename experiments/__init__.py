@@ -8,7 +8,6 @@ What they share:
 - `_curvature`: directions, curvatures and factors of all layers, resumable
 - `_layers`: a record's part on one layer
 - `_contest`: equal tuning budgets for optimisers
-- `_headlines`: the few numbers a record is remembered by
 - `_comparisons`: optimisers against each other, with tests of equivalence
 - `_queue`, `queue.toml`: runs what is missing; `_table`: all records at a glance; `_reproduce`: one record again
 """

@@ -1,67 +1,46 @@
 """All records at a glance: seeds, seconds, headlines beside the source paper's. `make table` prints it."""
 
 import argparse
-import re
-from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
-from scipy.special import stdtrit
 
 from experiments._comparisons import compare_accuracies
-from experiments._headlines import HEADLINES, PUBLISHED, headlines
-from layercurv.results.store import read_record
+from layercurv.results.headlines import headlines
+from layercurv.results.variants import records_by_variant
 
-_SEED = re.compile(r"_seed\d+$")
-
-
-def without_seed(variant: str) -> str:
-    """Name what the seeds of one variant have in common.
-
-    Args:
-        variant: A record's variant, "vit_cifar10_seed0".
-
-    Returns:
-        "vit_cifar10".
-    """
-    return _SEED.sub("", variant)
-
-
-def records_by_variant(results: Path) -> dict[tuple[str, str, str], list[dict]]:
-    """Read all records of experiments that have headlines.
-
-    Args:
-        results: Folder of records.
-
-    Returns:
-        Experiment, variant without its seed, and scale to the records, one per seed.
-    """
-    found = defaultdict(list)
-    for path in sorted(results.glob("*/*.json")):
-        if path.parent.name in HEADLINES and not path.name.endswith(".smoke.json"):
-            record = read_record(path)
-            found[record["experiment"], without_seed(record["variant"]), record["scale"]].append(record)
-    return dict(found)
-
-
-def prediction_interval(values: list[float]) -> tuple[float, float] | None:
-    """Say where the value of one more seed is to be expected, with probability 95 %.
-
-    mean +- t(0.975, n - 1) s sqrt(1 + 1/n), for values that scatter normally.
-
-    Args:
-        values: One per seed.
-
-    Returns:
-        Low and high end; None for fewer than two values.
-    """
-    n = len(values)
-    if n < 2:
-        return None
-    half = float(stdtrit(n - 1, 0.975)) * float(np.std(values, ddof=1)) * (1 + 1 / n) ** 0.5
-    return float(np.mean(values)) - half, float(np.mean(values)) + half
+# Experiment and variant (without its seed) -> headline -> what the source paper prints, at its own scale.
+PUBLISHED = {
+    ("alpha_map", "resnet18_cifar10"): {"alpha_conv": 1.97},
+    ("alpha_map", "vgg11_cifar10"): {"alpha_conv": 2.17},
+    ("alpha_map", "mlp_cifar10"): {"alpha_linear": 2.18},
+    ("alpha_map", "resnet50_tiny_imagenet"): {"alpha_conv": 1.94, "alpha_head": 0.90},
+    ("alpha_map", "resnet50_imagenet_photos"): {"alpha_conv": 2.10, "alpha_head": 2.83},
+    ("alpha_map", "gpt2_tiny_shakespeare"): {
+        "alpha_attention_qkv": 1.43,
+        "alpha_attention_projection": 1.17,
+        "alpha_mlp_up": 0.84,
+        "alpha_mlp_down": 1.15,
+        "alpha_head": 4.53,
+    },
+    ("alpha_triangle", "resnet18_cifar10"): {"median_error": 0.019},
+    ("hvp_validation", "resnet18_cifar10"): {"r2_exact_sigma2": 0.998, "r2_ggn_sigma2": 0.992, "r2_exact_ggn": 0.996},
+    ("participation_ratio", "resnet18_cifar10"): {"curvature_max": 1.8, "gradient_max": 58.0},
+    ("controlled_ablations", "vit_cifar10"): {"alpha_attention_qkv": 2.25, "alpha_mlp_up": 2.12},
+    ("controlled_ablations", "vit_cifar100"): {"alpha_attention_qkv": 1.74, "alpha_mlp_up": 1.62},
+    ("controlled_ablations", "gpt2_tiny_shakespeare"): {"alpha_mlp_up": 0.73, "alpha_mlp_down": 1.15},
+    ("controlled_ablations", "gpt2_classifier_novels"): {"alpha_mlp_up": 1.59, "alpha_mlp_down": 1.85},
+    ("kronecker_spectrum", "resnet50_tiny_imagenet"): {"median_correlation": 0.974, "law_agreement": 0.87},
+    ("spectral_newton", "adamw_cifar10"): {"test_accuracy": 0.927},
+    ("spectral_newton", "spectral_newton_2_cifar10"): {"test_accuracy": 0.938},
+    ("spectral_newton", "adamw_cifar100"): {"test_accuracy": 0.715},
+    ("spectral_newton", "spectral_newton_2_cifar100"): {"test_accuracy": 0.750},
+    ("scalar_preconditioner", "adam_cifar10"): {"test_accuracy": 0.9385},
+    ("scalar_preconditioner", "direct_1.0_cifar10"): {"test_accuracy": 0.9390},
+    ("scalar_preconditioner", "direct_1.5_cifar10"): {"test_accuracy": 0.9396},
+}
 
 
 def rows(records: dict[tuple[str, str, str], list[dict]]) -> list[tuple[str, ...]]:

@@ -25,3 +25,22 @@ def choose(kind: str, name: str, options: dict):
     if name not in options:
         raise InputError(f"unknown {kind} {name!r}; expected one of: {', '.join(sorted(options))}")
     return options[name]
+
+
+def shown(value: object, limit: int = 100) -> str:
+    """Quote a value for a message: on one line, printable, short, however deep or long the value is.
+
+    Args:
+        value: Anything.
+        limit: Characters at most.
+
+    Returns:
+        Its quotation.
+    """
+    try:
+        text = ascii(value)
+    except RecursionError:
+        text = f"a {type(value).__name__} nested too deeply to show"
+    except ValueError:  # an integer with more digits than Python prints
+        text = f"a {type(value).__name__} too long to show"
+    return text if len(text) <= limit else text[: limit - 3] + "..."

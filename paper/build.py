@@ -18,11 +18,17 @@ def main() -> int:
     if not (ROOT / "build" / "claims.json").is_file():
         print("error: expected build/claims.json, found none; run `make verify` first", file=sys.stderr)
         return 1
-    target = ROOT / "paper" / "layercurv.pdf"
+    target, marked = ROOT / "paper" / "layercurv.pdf", ROOT / "build" / "marked.pdf"
     try:
-        typst.compile(
-            ROOT / "paper" / "main.typ", output=target, root=ROOT, ignore_system_fonts=True, timestamp=TIMESTAMP
-        )
+        for path, inputs in ((target, {}), (marked, {"marks": "on"})):
+            typst.compile(
+                ROOT / "paper" / "main.typ",
+                output=path,
+                root=ROOT,
+                ignore_system_fonts=True,
+                timestamp=TIMESTAMP,
+                sys_inputs=inputs,
+            )
     except typst.TypstError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

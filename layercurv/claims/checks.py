@@ -1,13 +1,14 @@
 """Reducers and comparisons: the closed lists a claim may choose from."""
 
 import math
+import sys
 from collections.abc import Callable
 from decimal import Decimal
 
 import numpy as np
 
 from layercurv.claims.claim import Claim
-from layercurv.errors import InputError
+from layercurv.errors import InputError, shown
 
 
 class NotEvaluable(Exception):  # ruff: ignore[error-suffix-on-exception-name] - a reason, not an error of the program
@@ -59,9 +60,38 @@ def reduce_values(values: list, reducer: str) -> float:
     if not values:
         raise NotEvaluable("the selector finds nothing")
     for value in values:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise NotEvaluable(f"expected finite numbers, found {str(value)[:60]!r}")
-    return REDUCERS[reducer](np.asarray(values, dtype=np.float64))
+        if not is_finite_number(value):
+            raise NotEvaluable(f"expected finite numbers, found {shown(value)}")
+    result = REDUCERS[reducer](np.asarray(values, dtype=np.float64))
+    if not math.isfinite(result):
+        raise NotEvaluable(f"the {reducer} of {len(values)} numbers up to {max(map(abs, values)):.3g} overflows")
+    return result
+
+
+def is_finite_number(value: object) -> bool:
+    """Say whether a parsed value is a number that float64 holds.
+
+    Args:
+        value: Anything from a JSON document.
+
+    Returns:
+        False for booleans, NaN, infinities and integers beyond float64.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) <= sys.float_info.max
+
+
+def half_unit(stated: Decimal) -> Decimal:
+    """Return half a unit of the last printed digit.
+
+    Args:
+        stated: As printed.
+
+    Returns:
+        0.005 for 2.17, 0.5 for 93.
+    """
+    return Decimal(1).scaleb(stated.as_tuple().exponent) / 2
 
 
 def accepted_interval(claim: Claim) -> tuple[Decimal, Decimal]:
@@ -97,7 +127,7 @@ def accepted_interval(claim: Claim) -> tuple[Decimal, Decimal]:
 def _width(claim: Claim) -> Decimal:
     if claim.tolerance == "exact":
         return Decimal(0)
-    return claim.last_digit / 2 if claim.tolerance == "printed" else Decimal(claim.tolerance)
+    return half_unit(claim.number) if claim.tolerance == "printed" else Decimal(claim.tolerance)
 
 
 # What each check means; `accepted_interval` is its definition.

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 
 class Status(enum.Enum):
-    """Verdict on one claim or one sealed file."""
+    """Verdict on one claim, one audited row or one sealed file."""
 
     PASS = "pass"
     FAIL = "fail"  # evaluated, and not as stated
@@ -33,8 +33,10 @@ class Claim:
     check: str
     stated: str  # as printed
     unit: str  # "" or "%"
-    tolerance: str  # "printed", "exact", or a number
+    tolerance: str  # "printed", "exact", or a number: then it is a waiver, counted, and `reason` says why
     reason: str  # why this tolerance
+    file: str = ""  # the claims file
+    line: int = 0  # of its id in that file
 
     @property
     def number(self) -> Decimal:
@@ -46,14 +48,28 @@ class Claim:
         """One unit of the last printed digit."""
         return Decimal(1).scaleb(self.number.as_tuple().exponent)
 
+    @property
+    def is_waiver(self) -> bool:
+        """Whether its tolerance is wider than the printed precision."""
+        return self.tolerance not in ("printed", "exact")
+
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of one claim, or of one sealed file (then `claim` is None)."""
+    """What became of one subject, with the evidence."""
 
-    subject: str  # claim id or file name
+    subject: str  # claim id, row id or file name
     status: Status
     detail: str  # the evidence in one line
-    claim: Claim | None = None
-    value: float | None = None  # recomputed, in the claim's unit
-    n: int | None = None  # values that went into it
+    value: float | None = None  # recomputed, in the unit of what is stated
+    values: tuple[float, ...] = ()  # what it was reduced from
+    stated: str = ""  # as printed, with its unit
+    sentence: str = ""
+    source: tuple[str, ...] = ()  # where the values come from: file and selector, one text each
+    file: str = ""  # the claims file and line that says so
+    line: int = 0
+
+    @property
+    def n(self) -> int | None:
+        """How many values went into it; None if it was not evaluated."""
+        return len(self.values) or None

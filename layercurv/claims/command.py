@@ -4,12 +4,21 @@ import argparse
 import sys
 from pathlib import Path
 
-from layercurv.claims import report
-from layercurv.claims.engine import verify
-from layercurv.claims.load import load_claims
+from layercurv.claims.coverage import measure_coverage
+from layercurv.claims.engine import Verification
+from layercurv.claims.floor import raise_floor
+from layercurv.claims.gate import Gate
+from layercurv.claims.published.freeze import freeze_audit
+from layercurv.claims.report import FORMATS, as_table, summary
+from layercurv.claims.result_sets import compare_result_sets
 from layercurv.errors import InputError
+from layercurv.files import write_text_atomically
 
-EPILOG = """exit codes:
+EPILOG = """Two other commands, each with its --help:
+  verify_claims.py diff A B      compare two results folders
+  verify_claims.py coverage      is every numeral of the compiled paper bound to a claim?
+
+exit codes:
   0  every claim is verified and every record is as it was frozen
   1  a mismatch: a recomputed value differs from what is stated, or a record changed
   2  wrong usage, or a malformed claims file, manifest or record
@@ -18,7 +27,7 @@ If several apply, 2 comes before 3 and 3 before 1."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Verify all claims.
+    """Verify all claims, or compare two results folders.
 
     Args:
         arguments: Command-line words; None takes those of the process.
@@ -26,34 +35,98 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         The exit code; see `EPILOG`.
     """
-    options = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
     try:
-        verification = verify(load_claims(options.claims), options.results)
-        if options.json is not None:
-            report.write_json(verification, options.json)
-        if options.junit is not None:
-            report.write_junit(verification, options.junit)
+        return COMMANDS[words[0]](words[1:]) if words and words[0] in COMMANDS else _verify(words)
     except (InputError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    if not options.quiet:
-        report.print_table(verification, options.verbose)
-    else:
-        print(report.summary(verification))
+
+
+def _verify(words: list[str]) -> int:
+    options = _parser().parse_args(words)
+    gate = Gate(options.claims, options.results, options.published, options.only)
+    if options.freeze:
+        return _freeze(gate)
+    if options.raise_floor:
+        print("\n".join(raise_floor(gate.claims, gate.counts())))
+        return 0
+    verification = gate.verify()
+    for name in ("json", "junit", "markdown"):
+        if (path := getattr(options, name)) is not None:
+            write_text_atomically(path, FORMATS[name](verification, options.verbose))
+    print(_shown(verification, options), end="")
     return verification.exit_code
+
+
+def _shown(verification: Verification, options: argparse.Namespace) -> str:
+    if options.quiet:
+        return summary(verification) + "\n"
+    if options.format == "table" and sys.stdout.isatty():
+        from rich.console import Console
+
+        return as_table(verification, options.verbose, colour=True, width=Console().width)
+    return FORMATS[options.format](verification, options.verbose)
+
+
+def _freeze(gate: Gate) -> int:
+    if gate.published is None:
+        raise InputError("--freeze: expected --published DIR, the folder with the paper's own files, got none")
+    print("\n".join(freeze_audit(gate.claims, gate.results, gate.published)))
+    return 0
+
+
+def _diff(words: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="verify_claims.py diff",
+        description="Compare two results folders: does any headline of B lie where one more seed of A would not? "
+        "95 % prediction intervals, Holm's correction over all headlines. Exit 1 on a significant difference, 3 if "
+        "nothing can be compared.",
+    )
+    parser.add_argument("before", type=Path, help="results folder A, at least two seeds of a variant")
+    parser.add_argument("after", type=Path, help="results folder B")
+    parser.add_argument("--partial", action="store_true", help="B may hold a part of A's variants")
+    options = parser.parse_args(words)
+    comparison = compare_result_sets(options.before, options.after, options.partial)
+    print(comparison.text(), end="")
+    return comparison.exit_code
+
+
+def _coverage(words: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="verify_claims.py coverage",
+        description="Every numeral of the compiled paper: bound to a claim, waived in writing, or neither (exit 1).",
+    )
+    parser.add_argument("--paper", type=Path, default=Path("paper/layercurv.pdf"), help="default: paper/layercurv.pdf")
+    parser.add_argument("--marked", type=Path, default=Path("build/marked.pdf"), help="default: build/marked.pdf")
+    parser.add_argument("--claims", type=Path, default=Path("claims"), help="default: claims")
+    options = parser.parse_args(words)
+    found = measure_coverage(options.paper, options.marked, options.claims)
+    verification = Verification({"coverage": found.verdicts()})
+    print(as_table(verification, verbose=True), end="")
+    return verification.exit_code
+
+
+COMMANDS = {"diff": _diff, "coverage": _coverage}
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="verify_claims.py",
-        description="Check every claim of the paper against frozen records.",
+        description="Check every claim of the paper, and the audit of the published one, against frozen records.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument("--claims", type=Path, default=Path("claims"), help="folder of *.toml (default: claims)")
     parser.add_argument("--results", type=Path, default=Path("results"), help="folder of records (default: results)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write what the paper is typeset from")
-    parser.add_argument("--junit", type=Path, metavar="FILE", help="also write a JUnit report")
-    parser.add_argument("-v", "--verbose", action="store_true", help="show sentences, selectors and sealed files")
+    parser.add_argument("--published", type=Path, metavar="DIR", help="recompute the audit from the paper's own JSON")
+    parser.add_argument("--only", metavar="IDS", help="ids to check, as shell patterns: 'alpha_map.conv_*,C03?'")
+    parser.add_argument("--format", choices=FORMATS, default="table", help="of the report on standard output")
+    for name in ("json", "junit", "markdown"):
+        parser.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"also write the {name} report to a file")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show all, with sentences, selectors, raw values")
     parser.add_argument("-q", "--quiet", action="store_true", help="print the summary only")
+    parser.add_argument("--freeze", action="store_true", help="with --published: freeze the audit's values anew")
+    parser.add_argument("--raise-floor", action="store_true", help="never again accept fewer claims than there are now")
     return parser

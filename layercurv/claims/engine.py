@@ -1,51 +1,63 @@
-"""Verdicts of all claims, and the exit code they add up to."""
+"""Verdicts of everything there is to check, and the exit code they add up to."""
 
-from dataclasses import dataclass
+import fnmatch
+from dataclasses import dataclass, field
 from decimal import Decimal
-from pathlib import Path
-
-import jmespath
-from jmespath.exceptions import JMESPathError
 
 from layercurv.claims.checks import Disagreement, NotEvaluable, accepted_interval, reduce_values
 from layercurv.claims.claim import EXIT_CODES, Claim, Status, Verdict
 from layercurv.claims.quantities import QUANTITIES
 from layercurv.claims.records import SealedRecords
-from layercurv.errors import InputError
+from layercurv.claims.select import select
+from layercurv.errors import shown
 
 
-@dataclass(frozen=True)
+@dataclass
 class Verification:
-    """Everything that was checked."""
+    """Everything that was checked, by kind: "files", "claims" and so on, in the order of checking."""
 
-    files: list[Verdict]
-    claims: list[Verdict]
+    groups: dict[str, list[Verdict]] = field(default_factory=dict)
+    claims: dict[str, Claim] = field(default_factory=dict)  # by id, those that were judged
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """All verdicts."""
+        return [verdict for group in self.groups.values() for verdict in group]
 
     @property
     def exit_code(self) -> int:
         """0 if all passed; 2 something malformed, else 3 something not evaluable, else 1 a mismatch."""
-        found = {verdict.status for verdict in self.files + self.claims}
+        found = {verdict.status for verdict in self.verdicts}
         return next((code for status, code in EXIT_CODES.items() if status in found), 0)
 
 
-def verify(claims: list[Claim], results: Path) -> Verification:
+def choose_by_id(items: list, pattern: str | None) -> list:
+    """Keep what `--only` names.
+
+    Args:
+        items: Claims or rows, each with an `id`.
+        pattern: Shell patterns separated by commas, such as "alpha_map.conv_*,C03?"; None keeps all.
+
+    Returns:
+        Those whose id fits one of the patterns.
+    """
+    if pattern is None:
+        return items
+    patterns = pattern.split(",")
+    return [item for item in items if any(fnmatch.fnmatchcase(item.id, p.strip()) for p in patterns)]
+
+
+def judge_claims(claims: list[Claim], records: SealedRecords) -> list[Verdict]:
     """Judge every claim against the frozen records; none is skipped.
 
     Args:
-        claims: At least one claim.
-        results: The results folder, with its SHA256SUMS.
+        claims: The claims.
+        records: Where their records are.
 
     Returns:
-        A verdict per file and per claim.
-
-    Raises:
-        InputError: If there is no claim, or the manifest cannot be read.
+        One verdict per claim.
     """
-    if not claims:
-        raise InputError("expected at least one claim to verify, got none")
-    records = SealedRecords(results)
-    verdicts = [judge(claim, records) for claim in claims]
-    return Verification(records.verdicts([name for claim in claims for name in claim.records]), verdicts)
+    return [judge(claim, records) for claim in claims]
 
 
 def judge(claim: Claim, records: SealedRecords) -> Verdict:
@@ -58,60 +70,89 @@ def judge(claim: Claim, records: SealedRecords) -> Verdict:
     Returns:
         The verdict with its evidence.
     """
-    documents = []
-    for name in claim.records:
-        document, problem = records.get(name)
-        if problem is not None:
-            return Verdict(claim.id, problem[0], f"{name}: {problem[1]}", claim)
-        documents.append(document)
     try:
-        value, n = recompute(claim, documents)
+        value, values = recompute(claim, records)
+    except _Unusable as problem:
+        return _verdict(claim, problem.status, str(problem))
     except NotEvaluable as reason:
-        return Verdict(claim.id, Status.MISSING, str(reason), claim)
+        return _verdict(claim, Status.MISSING, str(reason))
     except Disagreement as reason:
-        return Verdict(claim.id, Status.FAIL, str(reason), claim)
+        return _verdict(claim, Status.FAIL, str(reason))
     low, high = accepted_interval(claim)
     inside = low <= Decimal(repr(value)) <= high
-    detail = f"{value:.12g} from {n} values, accepted {low} to {high}"
-    return Verdict(claim.id, Status.PASS if inside else Status.FAIL, detail, claim, value, n)
+    detail = f"{value:.12g} from {len(values)} values, accepted {low} to {high}"
+    return _verdict(claim, Status.PASS if inside else Status.FAIL, detail, value=value, values=values)
 
 
-def recompute(claim: Claim, documents: list) -> tuple[float, int]:
+def recompute(claim: Claim, records: SealedRecords) -> tuple[float, tuple[float, ...]]:
     """Select, recompute and reduce.
 
     Args:
         claim: The claim.
-        documents: Its parsed records.
+        records: Where its records are.
 
     Returns:
-        The value in the claim's unit, and how many values went into it.
+        The value in the claim's unit, and the numbers it was reduced from.
 
     Raises:
         NotEvaluable: If something the claim needs is absent or not a finite number.
         Disagreement: If values that must be the same differ.
     """
-    per_record = [_values(claim, name, document) for name, document in zip(claim.records, documents, strict=True)]
-    n = sum(map(len, per_record))
-    if claim.within is None:
-        values = [value for values in per_record for value in values]
-    else:
-        values = [reduce_values(values, claim.within) for values in per_record]
-    return reduce_values(values, claim.reduce) * (100 if claim.unit == "%" else 1), n
+    per_record = [_values(claim, name, records) for name in claim.records]
+    values = [value for values in per_record for value in values]
+    to_reduce = values if claim.within is None else [reduce_values(values, claim.within) for values in per_record]
+    return reduce_values(to_reduce, claim.reduce) * (100 if claim.unit == "%" else 1), tuple(values)
 
 
-def _values(claim: Claim, name: str, document: object) -> list:
-    try:
-        selected = jmespath.search(claim.select, document)
-    except (JMESPathError, TypeError, ValueError) as error:
-        raise NotEvaluable(f"{name}: {claim.select} fails: {error}") from error
-    if selected is None or selected == []:
-        raise NotEvaluable(f"{name}: {claim.select} finds nothing")
-    items = selected if isinstance(selected, list) else [selected]
-    if claim.quantity is None:
+class _Unusable(NotEvaluable):
+    """A record that cannot be used, with the status that follows."""
+
+    def __init__(self, status: Status, text: str):
+        super().__init__(text)
+        self.status = status
+
+
+def _values(claim: Claim, name: str, records: SealedRecords) -> list:
+    document, problem = records.get(name)
+    if problem is not None:
+        raise _Unusable(problem[0], f"{name}: {problem[1]}")
+    return quantities_of(select(claim.select, document, name), claim.quantity, name)
+
+
+def quantities_of(items: list, quantity: str | None, where: str) -> list:
+    """Recompute one quantity from each selected item.
+
+    Args:
+        items: What a selector found.
+        quantity: A key of `QUANTITIES`; None takes the items themselves.
+        where: File name for messages.
+
+    Returns:
+        One value per item.
+
+    Raises:
+        NotEvaluable: If an item does not hold what the quantity is computed from.
+    """
+    if quantity is None:
         return items
     try:
-        return [QUANTITIES[claim.quantity](item) for item in items]
+        return [QUANTITIES[quantity](item) for item in items]
     except KeyError as error:
-        raise NotEvaluable(f"{name}: key {error} is missing for {claim.quantity}") from error
+        raise NotEvaluable(f"{where}: key {error} is missing for {quantity}") from error
     except (TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
-        raise NotEvaluable(f"{name}: {claim.quantity} cannot be computed: {error}") from error
+        raise NotEvaluable(f"{where}: {quantity} cannot be computed: {shown(str(error))}") from error
+
+
+def _verdict(claim: Claim, status: Status, detail: str, **found) -> Verdict:
+    steps = f"{claim.select} | {claim.quantity or 'as selected'} | {claim.within or '-'} | {claim.reduce}"
+    return Verdict(
+        claim.id,
+        status,
+        detail,
+        stated=claim.stated + claim.unit,
+        sentence=claim.sentence,
+        source=tuple(f"{name}: {steps}" for name in claim.records),
+        file=claim.file,
+        line=claim.line,
+        **found,
+    )

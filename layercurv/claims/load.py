@@ -1,22 +1,24 @@
 """TOML files to claims. Whatever is not exactly as expected is refused, with file, claim and key."""
 
 import re
-import tomllib
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
-
-import jmespath
-from jmespath.exceptions import JMESPathError
 
 from layercurv.claims.checks import CHECKS, REDUCERS, accepted_interval
 from layercurv.claims.claim import Claim
+from layercurv.claims.closed_toml import decimal_number, filled_table, id_lines, read_toml
 from layercurv.claims.quantities import QUANTITIES
-from layercurv.errors import InputError, choose
+from layercurv.claims.select import compiled
+from layercurv.errors import InputError, choose, shown
+
+# Of the claims folder; every other *.toml holds claims.
+PUBLISHED, FLOOR, NUMERALS = "published.toml", "floor.toml", "numerals.toml"
 
 _ID = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+")
 _RECORD = re.compile(r"[A-Za-z0-9_]+/[A-Za-z0-9][A-Za-z0-9_.+=,-]*\.(paper|small|smoke)\.json")
 _TEXTS = ("id", "sentence", "place", "select", "reduce", "check", "stated", "tolerance", "reason")
 _OPTIONAL = {"quantity": None, "within": None, "unit": ""}
+_ALL_TEXTS = {*_TEXTS, "quantity", "within"}
 
 
 def load_claims(folder: Path) -> list[Claim]:
@@ -35,7 +37,7 @@ def load_claims(folder: Path) -> list[Claim]:
             expression does not parse, or an id is used twice.
     """
     files = sorted(Path(folder).glob("*.toml")) if Path(folder).is_dir() else []
-    claims = [claim for file in files for claim in _load_file(file)]
+    claims = [claim for file in files if file.name not in (PUBLISHED, FLOOR, NUMERALS) for claim in _load_file(file)]
     if not claims:
         raise InputError(f"{folder}: expected a folder with at least one claim in *.toml files, found none")
     seen: set[str] = set()
@@ -47,32 +49,23 @@ def load_claims(folder: Path) -> list[Claim]:
 
 
 def _load_file(file: Path) -> list[Claim]:
-    try:
-        document = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise InputError(f"{file}: expected a TOML file, got one that does not parse: {error}") from error
+    document = read_toml(file)
     shared, tables = document.pop("records", None), document.pop("claim", None)
     if document or not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise InputError(f"{file}: expected [[claim]] tables and an optional top-level `records`, nothing else")
-    return [_claim(table, shared, f"{file}, claim {number}") for number, table in enumerate(tables, start=1)]
+    numbered = enumerate(zip(tables, id_lines(file, len(tables)), strict=True), start=1)
+    return [_claim(table, shared, file, number, line) for number, (table, line) in numbered]
 
 
-def _claim(table: dict, shared_records: object, where: str) -> Claim:
-    table = _OPTIONAL | ({"records": shared_records} if shared_records is not None else {}) | table
-    expected = {*_TEXTS, *_OPTIONAL, "records"}
-    where = f"{where} ({table.get('id', 'no id')})"
-    for key in sorted(expected - set(table)):
-        raise InputError(f"{where}: key {key!r} is missing")
-    for key in sorted(set(table) - expected):
-        raise InputError(f"{where}: unknown key {key!r}; expected: {', '.join(sorted(expected))}")
-    for key in _TEXTS:
-        if not isinstance(table[key], str) or not table[key].strip():
-            raise InputError(f"{where}: expected {key} to be a text that is not empty, got {table[key]!r}")
-    records = table.pop("records")
-    if not isinstance(records, list) or not records or not all(isinstance(r, str) for r in records):
-        raise InputError(f"{where}: expected records to be a list of at least one path, got {records!r}")
-    claim = Claim(records=tuple(records), **table)
+def _claim(table: dict, shared_records: object, file: Path, number: int, line: int) -> Claim:
+    where = f"{file}, claim {number} ({shown(table.get('id', 'no id'))})"
+    shared = {} if shared_records is None else {"records": shared_records}
     try:
+        table = filled_table(shared | table, required={*_TEXTS, "records"}, optional=_OPTIONAL, texts=_ALL_TEXTS)
+        records = table.pop("records")
+        if not isinstance(records, list) or not records or not all(isinstance(r, str) for r in records):
+            raise InputError(f"expected records to be a list of at least one path, got {shown(records)}")
+        claim = Claim(records=tuple(records), file=str(file), line=line, **table)
         _validate(claim)
     except InputError as error:
         raise InputError(f"{where}: {error}") from error
@@ -81,7 +74,7 @@ def _claim(table: dict, shared_records: object, where: str) -> Claim:
 
 def _validate(claim: Claim) -> None:
     if not _ID.fullmatch(claim.id):
-        raise InputError(f"expected an id like 'alpha_map.conv_median', got {claim.id!r}")
+        raise InputError(f"expected an id like 'alpha_map.conv_median', got {shown(claim.id)}")
     for record in claim.records:
         _validate_record(claim, record)
     if len(set(claim.records)) < len(claim.records):
@@ -93,19 +86,16 @@ def _validate(claim: Claim) -> None:
     if claim.quantity is not None:
         choose("quantity", claim.quantity, QUANTITIES)
     if claim.unit not in ("", "%"):
-        raise InputError(f"expected unit '' or '%', got {claim.unit!r}")
+        raise InputError(f"expected unit '' or '%', got {shown(claim.unit)}")
     _validate_numbers(claim)
-    try:
-        jmespath.compile(claim.select)
-    except JMESPathError as error:
-        raise InputError(f"select is not a JMESPath expression: {error}") from error
+    compiled(claim.select)
     accepted_interval(claim)
 
 
 def _validate_record(claim: Claim, record: str) -> None:
     match = _RECORD.fullmatch(record)
     if match is None or ".." in record:
-        raise InputError(f"expected a record path like 'alpha_map/NAME.small.json', got {record!r}")
+        raise InputError(f"expected a record path like 'alpha_map/NAME.small.json', got {shown(record)}")
     if match[1] == "smoke":
         raise InputError(f"{record}: a claim never rests on a smoke record")
     if f"{match[1]} scale" not in claim.sentence.lower():
@@ -113,13 +103,6 @@ def _validate_record(claim: Claim, record: str) -> None:
 
 
 def _validate_numbers(claim: Claim) -> None:
-    numbers = [claim.stated] if claim.tolerance in ("printed", "exact") else [claim.stated, claim.tolerance]
-    for text in numbers:
-        try:
-            value = Decimal(text)
-        except InvalidOperation as error:
-            raise InputError(f"expected a decimal number, got {text!r}") from error
-        if not value.is_finite() or abs(value.adjusted()) > 300:
-            raise InputError(f"expected a finite number of ordinary size, got {text!r}")
-    if claim.tolerance not in ("printed", "exact") and Decimal(claim.tolerance) < 0:
-        raise InputError(f"expected a tolerance of at least 0, got {claim.tolerance!r}")
+    decimal_number(claim.stated)
+    if claim.is_waiver and decimal_number(claim.tolerance) <= Decimal(0):
+        raise InputError(f"expected a tolerance above 0, or 'exact', got {claim.tolerance!r}")

@@ -1,7 +1,8 @@
 """What a claim may recompute from one layer's raw lists.
 
-Each function takes a layer of an `alpha_map` record and reads raw measurements (sigma, h, factor spectra), so that a
-stored fit is never trusted; `stored_*` quantities compare the stored fit with the recomputed one.
+Each function takes a layer of an `alpha_map` record (`chi_log10_median` of a `conv_gap` record) and reads raw
+measurements (sigma, h, factor spectra), so that a stored fit is never trusted; `stored_*` quantities compare the stored
+fit with the recomputed one.
 """
 
 import functools
@@ -99,6 +100,12 @@ def _relative_errors(layer: dict) -> list[float]:
     return [error / h for error, h, used in pairs if used]
 
 
+def _chi_log10_median(layer: dict) -> float:
+    h, kronecker = (np.asarray(values) for values in (layer["curvatures"], layer["gap"]["empirical"]["kronecker"]))
+    keep = ~np.asarray(layer["is_null"]) & (h > 0) & (kronecker > 0)
+    return float(np.log10(np.median(h[keep] / kronecker[keep])))
+
+
 QUANTITIES: dict[str, Callable[[dict], float]] = {
     "alpha": _fit("alpha", "slope"),
     "alpha_r2": _fit("alpha", "r2"),
@@ -121,5 +128,6 @@ QUANTITIES: dict[str, Callable[[dict], float]] = {
     "slope_chi_kind_difference": _chi_kind_difference,
     "stored_fit_difference": _stored_fit_difference,
     "stored_slope_difference": _stored_slope_difference,
+    "chi_log10_median": _chi_log10_median,
     **{f"slope_{term}_{kind}": _slope(kind, term) for kind in KINDS for term in TERMS},
 }

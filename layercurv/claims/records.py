@@ -4,9 +4,11 @@ import hashlib
 from pathlib import Path
 
 from layercurv.claims.claim import Status, Verdict
-from layercurv.errors import InputError
+from layercurv.errors import InputError, shown
 from layercurv.results import schema, strict_json
 from layercurv.results.manifest import NAME, frozen_records, read_manifest
+
+MAX_BYTES = 64 * 2**20  # of one record; the largest there is has a few
 
 
 class SealedRecords:
@@ -23,10 +25,16 @@ class SealedRecords:
         """
         if not Path(folder).is_dir():
             raise InputError(f"{folder}: expected the results folder, found none")
-        self._folder = Path(folder)
+        self._folder = Path(folder).resolve()
         self._sealed = read_manifest(folder)
+        self._contents: dict[str, bytes] = {}
         self._records: dict[str, object] = {}
         self._problems: dict[str, tuple[Status, str]] = {}
+
+    @property
+    def sealed_names(self) -> list[str]:
+        """The records the manifest lists, relative to the results folder."""
+        return sorted(self._sealed)
 
     def get(self, name: str) -> tuple[object | None, tuple[Status, str] | None]:
         """Return a record, or why there is none.
@@ -41,10 +49,10 @@ class SealedRecords:
             The parsed record and None, or None and status and reason.
         """
         if name not in self._records and name not in self._problems:
-            self._read(name)
+            self._parse(name)
         return self._records.get(name), self._problems.get(name)
 
-    def verdicts(self, needed: list[str]) -> list[Verdict]:
+    def verdicts(self, needed: set[str]) -> list[Verdict]:
         """Judge the files: all that are sealed, all that claims need, and all that lie in the folder.
 
         Args:
@@ -56,30 +64,51 @@ class SealedRecords:
         names = sorted({*self._sealed, *needed, *frozen_records(self._folder)})
         return [self._judge(name, name in needed) for name in names]
 
-    def _read(self, name: str) -> None:
+    def _parse(self, name: str) -> None:
+        content = self._read(name)
+        if content is None:
+            return
         try:
-            text = (self._folder / name).read_text(encoding="utf-8")
-        except OSError as error:
-            self._problems[name] = (Status.MISSING, f"no readable file ({error.strerror})")
+            self._records[name] = strict_json.loads(content.decode("utf-8"), name)
         except UnicodeDecodeError:
             self._problems[name] = (Status.MALFORMED, "not UTF-8 text")
+        except InputError as error:
+            self._problems[name] = (Status.MALFORMED, str(error))
+
+    def _read(self, name: str) -> bytes | None:
+        if name in self._contents:
+            return self._contents[name]
+        path = (self._folder / name).resolve()
+        if not path.is_relative_to(self._folder):
+            self._problems[name] = (Status.MALFORMED, "leads out of the results folder")
+        elif not path.is_file():
+            self._problems[name] = (Status.MISSING, "no such file")
+        elif path.stat().st_size > MAX_BYTES:
+            self._problems[name] = (Status.MALFORMED, f"larger than {MAX_BYTES} bytes")
         else:
-            try:
-                self._records[name] = strict_json.loads(text, name)
-            except InputError as error:
-                self._problems[name] = (Status.MALFORMED, str(error))
+            self._contents[name] = path.read_bytes()
+        return self._contents.get(name)
 
     def _judge(self, name: str, needed: bool) -> Verdict:
-        record, problem = self.get(name)
-        if problem is not None:
-            return Verdict(name, *problem)
-        digest = hashlib.sha256((self._folder / name).read_bytes()).hexdigest()
+        content = self._read(name)
+        if content is None:
+            return Verdict(name, *self._problems[name])
+        digest = hashlib.sha256(content).hexdigest()
         if digest == self._sealed.get(name):
             return Verdict(name, Status.PASS, f"SHA-256 as in {NAME}")
         if name not in self._sealed and not needed:
             return Verdict(name, Status.PASS, f"not in {NAME}, and no claim reads it")
-        broken = schema.violations(record, name.partition("/")[0])
+        state = "changed since it was frozen" if name in self._sealed else f"not in {NAME}: not frozen"
+        return self._judge_changed(name, f"{state} (SHA-256 now {digest[:12]}...)")
+
+    def _judge_changed(self, name: str, state: str) -> Verdict:
+        record, problem = self.get(name)
+        if problem is not None:
+            return Verdict(name, problem[0], f"{state}; {problem[1]}")
+        try:
+            broken = schema.violations(record, name.partition("/")[0])
+        except InputError as error:
+            return Verdict(name, Status.FAIL, f"{state}; {error}")
         rules = "; ".join(message for _, message in broken[:3]) or "its schema still holds"
         status = Status.MISSING if any(rule == "required" for rule, _ in broken) else Status.FAIL
-        state = "changed since it was frozen" if name in self._sealed else f"not in {NAME}: not frozen"
-        return Verdict(name, status, f"{state} (SHA-256 now {digest[:12]}...); {rules}")
+        return Verdict(name, status, f"{state}; {shown(rules, 300)}")

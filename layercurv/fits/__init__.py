@@ -14,6 +14,7 @@
 - `synthetic_spectra`: the same on factors whose law is planted
 - `power_law_tail`: the exponent of a heavy tail; imported by name, for it needs `powerlaw`
 - `determination`: R^2 of a straight line
+- `prediction`: where one more seed is to be expected
 - `deterministic_equivalent`: the counting function behind it
 - `spectral_bifurcation`: clusters of a deep linear network's Hessian spectrum, found and predicted
 - `agreement`: labels against chance, numbers by correlation
@@ -30,6 +31,7 @@ from layercurv.fits.equivalence import equivalence_test, holm
 from layercurv.fits.model_selection import profile_bic, winners_count
 from layercurv.fits.participation import effective_rank, finite_zeta_bound, participation_ratio, zeta_bound
 from layercurv.fits.power_law import PowerLawFit, fit_power_law
+from layercurv.fits.prediction import prediction_interval, seeds_p_value
 from layercurv.fits.quartiles import alpha_by_quartile
 from layercurv.fits.robust import robust_slope
 from layercurv.fits.separable_variance import predicted_singular_values, sampled_singular_values
@@ -57,6 +59,7 @@ __all__ = [
     "label_agreement",
     "participation_ratio",
     "predicted_singular_values",
+    "prediction_interval",
     "profile_bic",
     "r_squared",
     "random_alpha_null",
@@ -64,6 +67,7 @@ __all__ = [
     "robust_alpha",
     "robust_slope",
     "sampled_singular_values",
+    "seeds_p_value",
     "synthetic_agreement",
     "transfer_bound",
     "transfer_errors",

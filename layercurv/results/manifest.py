@@ -8,11 +8,11 @@ import re
 import sys
 from pathlib import Path
 
-from layercurv.errors import InputError
+from layercurv.errors import InputError, shown
 from layercurv.files import sha256_file, write_text_atomically
 
 NAME = "SHA256SUMS"
-_LINE = re.compile(r"([0-9a-f]{64})  (\S+)")
+_LINE = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9_]+/[A-Za-z0-9_.+=,-]+\.json)")  # one folder deep: none leads out
 
 
 def read_manifest(folder: Path) -> dict[str, str]:
@@ -31,10 +31,14 @@ def read_manifest(folder: Path) -> dict[str, str]:
     if not path.is_file():
         raise InputError(f"{path}: expected the checksum manifest of the frozen records, found none; run `make freeze`")
     entries: dict[str, str] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: expected a readable text file: {error}") from error
+    for number, line in enumerate(lines, start=1):
         match = _LINE.fullmatch(line)
         if match is None or match[2] in entries:
-            raise InputError(f"{path}:{number}: expected '<64 hex digits>  <path>', each path once, got {line[:100]!r}")
+            raise InputError(f"{path}:{number}: expected '<64 hex digits>  <path>', each path once, got {shown(line)}")
         entries[match[2]] = match[1]
     return entries
 

@@ -2,9 +2,10 @@
 
 import json
 import re
+from collections import Counter
 from typing import Any
 
-from layercurv.errors import InputError
+from layercurv.errors import InputError, shown
 
 
 def loads(text: str, where: str) -> Any:
@@ -51,8 +52,8 @@ def dumps(value: Any) -> str:
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict:
     result = dict(pairs)
     if len(result) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"duplicate key {next(name for name in names if names.count(name) > 1)!r}")
+        counts = Counter(name for name, _ in pairs)
+        raise ValueError(f"duplicate key {shown(counts.most_common(1)[0][0])}")
     return result
 
 

@@ -8,67 +8,10 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from layercurv.claims.command import main
 from layercurv.results import strict_json
-from layercurv.results.manifest import NAME, freeze
+from layercurv.results.manifest import NAME
+from tests.claims.house import LAYER, MEDIAN, RECORDS, alphas, change_record, claim_text, gate, write_claims
 from tests.records import smoke_record
-
-RECORDS = ["alpha_map/net_seed0.small.json", "alpha_map/net_seed1.small.json"]
-LAYER = "measurements.layers"
-
-
-def claim_text(**changes) -> str:
-    fields = {
-        "id": "test.median_alpha",
-        "sentence": "At small scale, the median alpha is as stated.",
-        "place": "nowhere",
-        "select": f"{LAYER}[?kind=='conv']",
-        "quantity": "alpha",
-        "reduce": "median",
-        "check": "equals",
-        "stated": "0",
-        "tolerance": "printed",
-        "reason": "printed precision",
-    } | changes
-    lines = [f"{key} = {json.dumps(value)}" for key, value in fields.items() if value is not None]
-    return "[[claim]]\n" + "\n".join(lines) + "\n"
-
-
-def alphas(index: int) -> list[float]:
-    return [la["fits"]["alpha"]["slope"] for la in smoke_record(index, "small")["measurements"]["layers"][:-1]]
-
-
-MEDIAN = f"{np.median(alphas(0) + alphas(1)):.3f}"
-
-
-@pytest.fixture
-def house(tmp_path):
-    """A folder with two frozen records and one right claim on them."""
-    for index, name in enumerate(RECORDS):
-        path = tmp_path / "results" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(strict_json.dumps(smoke_record(index, "small")))
-    freeze(tmp_path / "results")
-    (tmp_path / "claims").mkdir()
-    write_claims(tmp_path, claim_text(stated=MEDIAN))
-    return tmp_path
-
-
-def write_claims(house, *texts: str, records=RECORDS) -> None:
-    (house / "claims" / "test.toml").write_text(f"records = {json.dumps(records)}\n" + "".join(texts))
-
-
-def gate(house, *options: str) -> int:
-    return main(["--claims", f"{house}/claims", "--results", f"{house}/results", *options])
-
-
-def change_record(house, change, index: int = 0, reseal: bool = False) -> None:
-    path = house / "results" / RECORDS[index]
-    record = json.loads(path.read_text())
-    change(record)
-    path.write_text(json.dumps(record))
-    if reseal:
-        freeze(house / "results")
 
 
 def test_a_right_claim_passes(house, capsys):
@@ -272,28 +215,6 @@ def test_a_doubled_id_exits_2(house, capsys):
     write_claims(house, claim_text(), claim_text())
     assert gate(house) == 2
     assert "used twice" in capsys.readouterr().err
-
-
-def test_reports_hold_every_verdict_and_escape_what_they_quote(house):
-    from junitparser import JUnitXml
-
-    hostile = "At small scale, <b>]]>&\x1b[31m ::error:: the median."
-    write_claims(house, claim_text(stated=MEDIAN, sentence=hostile), claim_text(id="test.wrong", stated="9.999"))
-    assert gate(house, "--json", f"{house}/out/claims.json", "--junit", f"{house}/out/junit.xml") == 1
-    table = json.loads((house / "out" / "claims.json").read_text())
-    assert {key: entry["status"] for key, entry in table["claims"].items()} == {
-        "test.median_alpha": "PASS",
-        "test.wrong": "FAIL",
-    }
-    report = JUnitXml.fromfile(f"{house}/out/junit.xml")
-    assert (report.tests, report.failures, report.errors) == (4, 1, 0)
-
-
-def test_the_terminal_never_gets_control_codes_from_a_file(house, capsys):
-    write_claims(house, claim_text(stated=MEDIAN, sentence="At small scale \x1b[31m[red]the median[/red]."))
-    gate(house, "-v")
-    out = capsys.readouterr().out
-    assert "\x1b" not in out and "[red]the median[/red]" in out
 
 
 def test_wrong_usage_exits_2(python, root):

@@ -6,11 +6,13 @@ import time
 import pytest
 
 from experiments import _queue
-from experiments._headlines import HEADLINES, PUBLISHED
 from experiments._queue import FILE, Job, load_jobs, parse_duration, run_queue
-from experiments._table import prediction_interval, without_seed
+from experiments._table import PUBLISHED
 from layercurv.errors import InputError
+from layercurv.fits import prediction_interval
+from layercurv.results.headlines import HEADLINES
 from layercurv.results.store import RecordName
+from layercurv.results.variants import without_seed
 
 
 def fake_job(variant, script, network="net", seed=0):

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from experiments._headlines import HEADLINES, headlines
 from layercurv.errors import InputError
 from layercurv.fits import fit_power_law, usable_directions
+from layercurv.results.headlines import HEADLINES, headlines
 from tests.experiments.smoke import smoke_record
 
 TEXT = ("subject=gpt2_shakespeare", "data=synthetic_text")

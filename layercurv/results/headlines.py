@@ -1,10 +1,9 @@
-"""The few numbers a record is remembered by, recomputed from its measurements, and what the source paper prints."""
+"""The few numbers a record is remembered by, recomputed from its measurements."""
 
 import re
 from collections import defaultdict
 from collections.abc import Callable
-
-import numpy as np
+from statistics import fmean, median
 
 # What a layer does, by its name; the first pattern that fits counts.
 ROLES = {
@@ -13,37 +12,6 @@ ROLES = {
     "mlp_up": r"(intermediate\.dense|mlp\.c_fc|mlp\.fc1)$",
     "mlp_down": r"(output\.dense|mlp\.c_proj|mlp\.fc2)$",
     "head": r"(^|\.)(fc|classifier|lm_head|score|head)(\.\d+)?$",
-}
-
-# Experiment and variant (without its seed) -> headline -> what the source paper prints, at its own scale.
-PUBLISHED = {
-    ("alpha_map", "resnet18_cifar10"): {"alpha_conv": 1.97},
-    ("alpha_map", "vgg11_cifar10"): {"alpha_conv": 2.17},
-    ("alpha_map", "mlp_cifar10"): {"alpha_linear": 2.18},
-    ("alpha_map", "resnet50_tiny_imagenet"): {"alpha_conv": 1.94, "alpha_head": 0.90},
-    ("alpha_map", "resnet50_imagenet_photos"): {"alpha_conv": 2.10, "alpha_head": 2.83},
-    ("alpha_map", "gpt2_tiny_shakespeare"): {
-        "alpha_attention_qkv": 1.43,
-        "alpha_attention_projection": 1.17,
-        "alpha_mlp_up": 0.84,
-        "alpha_mlp_down": 1.15,
-        "alpha_head": 4.53,
-    },
-    ("alpha_triangle", "resnet18_cifar10"): {"median_error": 0.019},
-    ("hvp_validation", "resnet18_cifar10"): {"r2_exact_sigma2": 0.998, "r2_ggn_sigma2": 0.992, "r2_exact_ggn": 0.996},
-    ("participation_ratio", "resnet18_cifar10"): {"curvature_max": 1.8, "gradient_max": 58.0},
-    ("controlled_ablations", "vit_cifar10"): {"alpha_attention_qkv": 2.25, "alpha_mlp_up": 2.12},
-    ("controlled_ablations", "vit_cifar100"): {"alpha_attention_qkv": 1.74, "alpha_mlp_up": 1.62},
-    ("controlled_ablations", "gpt2_tiny_shakespeare"): {"alpha_mlp_up": 0.73, "alpha_mlp_down": 1.15},
-    ("controlled_ablations", "gpt2_classifier_novels"): {"alpha_mlp_up": 1.59, "alpha_mlp_down": 1.85},
-    ("kronecker_spectrum", "resnet50_tiny_imagenet"): {"median_correlation": 0.974, "law_agreement": 0.87},
-    ("spectral_newton", "adamw_cifar10"): {"test_accuracy": 0.927},
-    ("spectral_newton", "spectral_newton_2_cifar10"): {"test_accuracy": 0.938},
-    ("spectral_newton", "adamw_cifar100"): {"test_accuracy": 0.715},
-    ("spectral_newton", "spectral_newton_2_cifar100"): {"test_accuracy": 0.750},
-    ("scalar_preconditioner", "adam_cifar10"): {"test_accuracy": 0.9385},
-    ("scalar_preconditioner", "direct_1.0_cifar10"): {"test_accuracy": 0.9390},
-    ("scalar_preconditioner", "direct_1.5_cifar10"): {"test_accuracy": 0.9396},
 }
 
 
@@ -77,7 +45,7 @@ def _by_role(layers: list[dict]) -> dict[str, float]:
     for layer in layers:
         if layer["fits"]:
             alphas[role(layer)].append(layer["fits"]["alpha"]["slope"])
-    return {f"alpha_{name}": float(np.mean(values)) for name, values in alphas.items()}
+    return {f"alpha_{name}": fmean(values) for name, values in alphas.items()}
 
 
 def _alpha_map(found: dict) -> dict[str, float]:
@@ -98,18 +66,18 @@ def _alpha_triangle(found: dict) -> dict[str, float]:
 
 
 def _median(values) -> float:
-    return float(np.median([value for value in values if value is not None]))
+    return median([value for value in values if value is not None])
 
 
 def _hvp_validation(found: dict) -> dict[str, float]:
     result = {}
     for key in ("exact_sigma2", "ggn_sigma2", "exact_ggn"):
         values = [layer["r2"][key] for layer in found["layers"] if layer["r2"][key] is not None]
-        result[f"r2_{key}"] = float(np.median(values))
+        result[f"r2_{key}"] = median(values)
     worst = [e for layer in found["layers"] for e in layer["finite_differences"]["estimates"] if e["step"] <= 1e-4]
     for dtype, form in sorted({(e["dtype"], e["form"]) for e in worst}):
         h = [value for e in worst if (e["dtype"], e["form"]) == (dtype, form) for value in e["curvatures"]]
-        result[f"negative_{form}_{dtype}_small_steps"] = float(np.mean(np.array(h) < 0))
+        result[f"negative_{form}_{dtype}_small_steps"] = fmean(value < 0 for value in h)
     return result
 
 
@@ -117,7 +85,7 @@ def _participation_ratio(found: dict) -> dict[str, float]:
     result = {}
     for key in ("curvature", "gradient"):
         values = [layer["participation"][key] for layer in found["layers"] if layer["participation"][key] is not None]
-        result |= {f"{key}_min": min(values), f"{key}_max": max(values), f"{key}_median": float(np.median(values))}
+        result |= {f"{key}_min": min(values), f"{key}_max": max(values), f"{key}_median": median(values)}
     return result
 
 
@@ -125,9 +93,9 @@ def _conv_gap(found: dict) -> dict[str, float]:
     gaps = [layer["gap"]["empirical"] for layer in found["layers"] if layer["kind"] == "conv"]
     slopes = [gap["slopes"]["chi"]["slope"] for gap in gaps if gap["slopes"]["chi"]]
     return {
-        "median_concentration": float(np.median([value for gap in gaps for value in gap["concentration"]])),
-        "median_sud": float(np.median([value for gap in gaps for value in gap["sud"]])),
-        "mean_chi_slope": float(np.mean(slopes)),
+        "median_concentration": median([value for gap in gaps for value in gap["concentration"]]),
+        "median_sud": median([value for gap in gaps for value in gap["sud"]]),
+        "mean_chi_slope": fmean(slopes),
     }
 
 
@@ -142,7 +110,7 @@ def _full_spectrum(found: dict) -> dict[str, float]:
     result = {}
     for number in range(4):
         quarters = [layer["quartiles"][number] for layer in found["layers"] if layer["quartiles"]]
-        result[f"alpha_quartile{number + 1}"] = float(np.median([quarter["slope"] for quarter in quarters if quarter]))
+        result[f"alpha_quartile{number + 1}"] = median([quarter["slope"] for quarter in quarters if quarter])
     return result
 
 
@@ -162,7 +130,7 @@ def _kronecker_spectrum(found: dict) -> dict[str, float]:
     correlations = [kind["correlation"]["pearson"]["r"] for kind in kinds if kind["correlation"]]
     agreement = found["agreement"]["empirical"]
     return {
-        "median_correlation": float(np.median(correlations)),
+        "median_correlation": median(correlations),
         "law_agreement": agreement["share"],
         "law_agreement_by_chance": agreement["expected_share"],
         "planted_law_found": found["synthetic"]["share"],
@@ -172,17 +140,15 @@ def _kronecker_spectrum(found: dict) -> dict[str, float]:
 def _weight_tail(found: dict) -> dict[str, float]:
     pairs = [(la["tail"]["exponent"], la["fits"]["s"]["slope"]) for la in found["layers"] if la["tail"] and la["fits"]]
     return {
-        "median_tail_exponent": float(np.median([tail for tail, _ in pairs])),
-        "median_s": float(np.median([s for _, s in pairs])),
-        "share_tail_below_s": float(np.mean([tail < s for tail, s in pairs])),
+        "median_tail_exponent": median([tail for tail, _ in pairs]),
+        "median_s": median([s for _, s in pairs]),
+        "share_tail_below_s": fmean([tail < s for tail, s in pairs]),
     }
 
 
 def _spectral_newton(found: dict) -> dict[str, float]:
     last = found["cosines"][-1]["layers"]
-    cosines = {
-        f"median_cosine_{key}": float(np.median([la["cosine"][key] for la in last])) for key in last[0]["cosine"]
-    }
+    cosines = {f"median_cosine_{key}": median([la["cosine"][key] for la in last]) for key in last[0]["cosine"]}
     return {"test_accuracy": found["training"]["test_accuracy"]} | cosines
 
 

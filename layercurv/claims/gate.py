@@ -1,0 +1,77 @@
+"""The whole gate: files, claims, audit, replication and counts, in one verification."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from layercurv.claims.claim import Claim
+from layercurv.claims.engine import Verification, choose_by_id, judge_claims
+from layercurv.claims.floor import count, judge_counts, load_floor
+from layercurv.claims.load import PUBLISHED, load_claims
+from layercurv.claims.published.audit import judge_completeness, judge_replication, judge_row
+from layercurv.claims.published.frozen import NAME as AUDIT
+from layercurv.claims.published.frozen import FrozenAudit
+from layercurv.claims.published.load import load_rows
+from layercurv.claims.published.replication import seeds_of
+from layercurv.claims.published.row import Row
+from layercurv.claims.published.source import Source
+from layercurv.claims.records import SealedRecords
+from layercurv.errors import InputError
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What is to be checked, and where it lies."""
+
+    claims: Path  # folder of *.toml
+    results: Path  # folder of frozen records
+    published: Path | None = None  # folder with the audited paper's own files; None audits from the frozen values
+    only: str | None = None  # shell patterns of ids; None checks all
+
+    def verify(self) -> Verification:
+        """Judge everything.
+
+        Returns:
+            Verdicts by kind. `only` narrows claims, rows and replications; the files are always all checked.
+
+        Raises:
+            InputError: If a claims file, the floor or the manifest is missing or malformed, or `only` names nothing.
+        """
+        claims, rows = self._load()
+        counts = judge_counts(count(claims, rows), load_floor(self.claims))
+        records = SealedRecords(self.results)
+        frozen = FrozenAudit(records)
+        source = None if self.published is None else Source(self.published)
+        lost = judge_completeness(rows, frozen)
+        all_claims, all_rows = claims, rows
+        claims, rows = choose_by_id(claims, self.only), choose_by_id(rows, self.only)
+        if not claims and not rows:
+            raise InputError(f"--only {self.only}: no claim and no row has such an id")
+        groups = {
+            "claims": judge_claims(claims, records),
+            "published": [judge_row(row, frozen, source) for row in rows] + lost,
+            "replication": [judge_replication(row, records) for row in rows],
+            "published files": [] if source is None else frozen.judge_files(source),
+            "files": records.verdicts(_needed(all_claims, all_rows, records)),
+            "counts": counts,
+        }
+        return Verification(
+            {kind: verdicts for kind, verdicts in groups.items() if verdicts}, {claim.id: claim for claim in claims}
+        )
+
+    def counts(self) -> dict[str, int]:
+        """Count claims and rows, for the floor.
+
+        Returns:
+            Kind to count.
+        """
+        return count(*self._load())
+
+    def _load(self) -> tuple[list[Claim], list[Row]]:
+        published = self.claims / PUBLISHED
+        return load_claims(self.claims), load_rows(published) if published.is_file() else []
+
+
+def _needed(claims: list[Claim], rows: list[Row], records: SealedRecords) -> set[str]:
+    names = {name for claim in claims for name in claim.records}
+    variants = {row.replication.variant for row in rows} - {None}
+    return names.union(*(seeds_of(variant, records) for variant in variants)) | ({AUDIT} if rows else set())

@@ -1,0 +1,177 @@
+"""Verdicts on all rows: what is recorded must follow from the frozen values, and these from the paper's files."""
+
+from layercurv.claims.checks import Disagreement, NotEvaluable
+from layercurv.claims.claim import Status, Verdict
+from layercurv.claims.published.evidence import Evidence, derive_verdict, read
+from layercurv.claims.published.frozen import FrozenAudit
+from layercurv.claims.published.replication import replicate
+from layercurv.claims.published.row import Row
+from layercurv.claims.published.source import Source
+from layercurv.claims.records import SealedRecords
+
+# Frozen and recomputed values are one computation on one file; what may differ is the last bits of a dot product.
+SAME = 1e-9
+
+
+def recompute_row(row: Row, source: Source) -> list[Evidence]:
+    """Recompute every reading of a row.
+
+    Args:
+        row: The printed number.
+        source: The paper's files.
+
+    Returns:
+        One finding per reading.
+
+    Raises:
+        NotEvaluable: If something a reading needs is absent, or a word that must be absent occurs.
+    """
+    for word in row.absent:
+        if source.mentions(word):
+            raise NotEvaluable(f"expected no published file to mention {word!r}, but one does")
+    return [read(reading, row.unit, source) for reading in row.readings]
+
+
+def judge_row(row: Row, frozen: FrozenAudit, source: Source | None) -> Verdict:
+    """Judge the recorded verdict of one row.
+
+    Args:
+        row: The printed number with its recorded verdict.
+        frozen: The frozen values.
+        source: The paper's files; None judges by the frozen values alone.
+
+    Returns:
+        PASS if the recorded verdict follows and no value moved.
+    """
+    findings = frozen.findings(row.id)
+    if findings is None:
+        return _verdict(row, Status.MISSING, "not in the frozen audit; freeze it with --published DIR --freeze")
+    if source is not None:
+        try:
+            now = recompute_row(row, source)
+        except NotEvaluable as reason:
+            return _verdict(row, Status.MISSING, str(reason))
+        except Disagreement as reason:
+            return _verdict(row, Status.FAIL, str(reason))
+        if moved := _difference(findings, now):
+            return _verdict(row, Status.FAIL, moved, findings)
+    if len(findings) != len(row.readings):
+        return _verdict(row, Status.FAIL, f"{len(row.readings)} readings, {len(findings)} of them frozen")
+    return _judge_findings(row, findings)
+
+
+def judge_replication(row: Row, records: SealedRecords) -> Verdict:
+    """Judge the recorded replication of one row against our own records.
+
+    Args:
+        row: The printed number with its recorded replication.
+        records: Our frozen records.
+
+    Returns:
+        PASS if the recorded replication follows.
+    """
+    try:
+        found = replicate(row, records)
+    except NotEvaluable as reason:
+        return _verdict(row, Status.MISSING, str(reason), subject=f"{row.id}.replication")
+    except Disagreement as reason:
+        return _verdict(row, Status.FAIL, str(reason), subject=f"{row.id}.replication")
+    recorded, verdict = (text.replace("_", " ") for text in (row.replication.verdict, found.verdict))
+    passes = recorded == verdict
+    detail = verdict if passes else f"recorded as {recorded}, found {verdict}"
+    if found.interval is not None:
+        low, high = found.interval
+        detail += f": {len(found.values)} seeds, one more expected in {low:.4g} to {high:.4g}"
+    elif passes:
+        detail += f": {row.replication.reason}"
+    status = Status.PASS if passes else Status.FAIL
+    mean = sum(found.values) / len(found.values) if found.values else None
+    return _verdict(row, status, detail, subject=f"{row.id}.replication", value=mean, values=found.values)
+
+
+def judge_completeness(rows: list[Row], frozen: FrozenAudit) -> list[Verdict]:
+    """Report rows that were frozen and are no longer among the audited.
+
+    Args:
+        rows: All rows of the audit file.
+        frozen: The frozen values.
+
+    Returns:
+        One verdict per lost row.
+    """
+    lost = frozen.ids - {row.id for row in rows}
+    return [
+        Verdict(id_, Status.MISSING, "in the frozen audit, but no longer in the audit file") for id_ in sorted(lost)
+    ]
+
+
+def _judge_findings(row: Row, findings: list[Evidence]) -> Verdict:
+    found = derive_verdict(row, findings)
+    for reading, finding in zip(row.readings, findings, strict=True):
+        if finding.stored_agrees != reading.stored_agrees:
+            state = "agrees" if finding.stored_agrees else "does not agree"
+            detail = f"the stored value {state} with the recomputed one, recorded otherwise: {describe([finding])}"
+            return _verdict(row, Status.FAIL, detail, findings)
+    if found != row.verdict:
+        return _verdict(row, Status.FAIL, f"recorded {row.verdict}, found {found}: {describe(findings)}", findings)
+    return _verdict(row, Status.PASS, f"{found}: {describe(findings) or row.reason}", findings)
+
+
+def _verdict(row: Row, status: Status, detail: str, findings: list[Evidence] | None = None, **found) -> Verdict:
+    if findings:
+        found = {"value": findings[0].values[0], "values": findings[0].values}
+    found.setdefault("subject", row.id)
+    return Verdict(
+        status=status,
+        detail=detail,
+        stated=row.printed,
+        sentence=row.sentence,
+        source=_sources(row) if found["subject"] == row.id else _own_sources(row),
+        file=row.file,
+        line=row.line,
+        **found,
+    )
+
+
+def _sources(row: Row) -> tuple[str, ...]:
+    return tuple(
+        f"results_{part.file}.json: {part.select} | {part.quantity or 'as stored'} | {reading.reduce}"
+        for reading in row.readings
+        for part in reading.parts
+    )
+
+
+def _own_sources(row: Row) -> tuple[str, ...]:
+    plan = row.replication
+    if plan.variant is None:
+        return ()
+    return (f"{plan.variant}: {plan.select} | {plan.quantity or 'as selected'} | {plan.reduce}",)
+
+
+def describe(findings: list[Evidence]) -> str:
+    """Say what readings found, in one line.
+
+    Args:
+        findings: One per reading.
+
+    Returns:
+        Their values, with the stored ones where these differ.
+    """
+    texts = []
+    for finding in findings:
+        text = ", ".join(f"{value:.6g}" for value in finding.values)
+        if not finding.stored_agrees:
+            text += f" (stored: {', '.join(f'{value:.6g}' for value in finding.stored)})"
+        texts.append(text)
+    return "; ".join(texts)
+
+
+def _difference(frozen: list[Evidence], now: list[Evidence]) -> str:
+    for number, (before, after) in enumerate(zip(frozen, now, strict=False), start=1):
+        for was, value in ((before.values, after.values), (before.stored or (), after.stored or ())):
+            pairs = zip(was, value, strict=False)
+            if len(was) != len(value) or any(abs(x - y) > SAME * max(abs(x), abs(y)) for x, y in pairs):
+                return f"reading {number}: frozen {list(was)}, recomputed {list(value)}"
+        if before.n != after.n:
+            return f"reading {number}: frozen from {before.n} numbers, recomputed from {after.n}"
+    return "" if len(frozen) == len(now) else f"{len(frozen)} readings frozen, {len(now)} recomputed"

@@ -1,0 +1,94 @@
+"""The frozen audit: what each reading found and the checksums of the files it was found in."""
+
+from dataclasses import asdict
+
+from layercurv.claims.claim import Status, Verdict
+from layercurv.claims.published.evidence import Evidence
+from layercurv.claims.published.source import Source
+from layercurv.claims.records import SealedRecords
+from layercurv.errors import InputError
+
+NAME = "published_audit/spectral_asymptotics.json"
+_SHAPE = "expected `measurements` with `files` (name to SHA-256) and `rows` (id to readings)"
+
+
+class FrozenAudit:
+    """The record of the last audit of the paper's own files."""
+
+    def __init__(self, records: SealedRecords):
+        """Read it.
+
+        Args:
+            records: Our frozen records, this one among them.
+
+        Raises:
+            InputError: If the record is not laid out as expected.
+        """
+        document, _ = records.get(NAME)
+        self._rows, self.sha256 = {}, {}
+        if document is None:
+            return
+        try:
+            measurements = document["measurements"]
+            self.sha256 = dict(measurements["files"])
+            self._rows = {id_: [_evidence(entry) for entry in found] for id_, found in measurements["rows"].items()}
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(f"{NAME}: {_SHAPE}, got {error!r}") from error
+
+    @property
+    def ids(self) -> set[str]:
+        """The rows that are frozen."""
+        return set(self._rows)
+
+    def findings(self, id_: str) -> list[Evidence] | None:
+        """Return what a row's readings found.
+
+        Args:
+            id_: The row's id.
+
+        Returns:
+            One finding per reading; None if the row is not frozen.
+        """
+        return self._rows.get(id_)
+
+    def judge_files(self, source: Source) -> list[Verdict]:
+        """Compare the paper's files with those the audit was frozen from.
+
+        Args:
+            source: The paper's files.
+
+        Returns:
+            One verdict per file of either.
+        """
+        return [self._judge_file(name, source) for name in sorted({*self.sha256, *source.sha256})]
+
+    def _judge_file(self, name: str, source: Source) -> Verdict:
+        now, frozen = source.sha256.get(name), self.sha256.get(name)
+        if now is None:
+            return Verdict(name, Status.MISSING, "a published file of the frozen audit that is not there")
+        if frozen is None:
+            return Verdict(name, Status.FAIL, "not among the files of the frozen audit")
+        if now != frozen:
+            return Verdict(name, Status.FAIL, f"not the file of the frozen audit (SHA-256 now {now[:12]}...)")
+        return Verdict(name, Status.PASS, "SHA-256 as in the frozen audit")
+
+
+def as_measurements(findings: dict[str, list[Evidence]], source: Source) -> dict:
+    """Lay out an audit for freezing.
+
+    Args:
+        findings: Row id to one finding per reading.
+        source: The files they come from.
+
+    Returns:
+        The `measurements` of the record.
+    """
+    rows = {id_: [asdict(finding) for finding in found] for id_, found in findings.items()}
+    return {"files": source.sha256, "rows": rows}
+
+
+def _evidence(entry: dict) -> Evidence:
+    stored = entry["stored"]
+    values = tuple(float(value) for value in entry["values"])
+    kept = None if stored is None else tuple(float(value) for value in stored)
+    return Evidence(values, int(entry["n"]), kept, bool(entry["stored_agrees"]))

@@ -1,0 +1,62 @@
+"""The paper's JSON files, read once."""
+
+import hashlib
+from pathlib import Path
+
+from layercurv.errors import InputError
+from layercurv.results import strict_json
+
+PREFIX, SUFFIX = "results_", ".json"
+
+
+class Source:
+    """The JSON files of one folder, by their short name: `results_alpha_triangle.json` is `alpha_triangle`."""
+
+    def __init__(self, folder: Path):
+        """Read every file.
+
+        Args:
+            folder: The folder with the paper's `results_*.json`.
+
+        Raises:
+            InputError: If there is no such folder, no such file in it, or one does not parse.
+        """
+        paths = sorted(Path(folder).glob(f"{PREFIX}*{SUFFIX}"))
+        if not paths:
+            raise InputError(f"{folder}: expected a folder with the paper's {PREFIX}*{SUFFIX} files, found none")
+        self.documents: dict[str, object] = {}
+        self.sha256: dict[str, str] = {}
+        for path in paths:
+            name = path.name[len(PREFIX) : -len(SUFFIX)]
+            content = path.read_bytes()
+            self.sha256[path.name] = hashlib.sha256(content).hexdigest()
+            try:
+                self.documents[name] = strict_json.loads(content.decode("utf-8"), str(path))
+            except UnicodeDecodeError as error:
+                raise InputError(f"{path}: expected UTF-8 text, got other bytes at {error.start}") from error
+        self.words = _words(list(self.documents.values())) | {name.lower() for name in self.documents}
+
+    def mentions(self, word: str) -> bool:
+        """Say whether any key, text or file name contains a word.
+
+        Args:
+            word: The word; case does not matter.
+
+        Returns:
+            Whether it occurs.
+        """
+        return any(word.lower() in text for text in self.words)
+
+
+def _words(value: object) -> set[str]:
+    found, open_values = set(), [value]
+    while open_values:
+        value = open_values.pop()
+        if isinstance(value, dict):
+            found |= {key.lower() for key in value}
+            open_values += value.values()
+        elif isinstance(value, list):
+            open_values += value
+        elif isinstance(value, str):
+            found.add(value.lower())
+    return found

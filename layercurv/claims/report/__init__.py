@@ -1,0 +1,15 @@
+"""One verification, told five ways; whatever is quoted from a file is escaped for its reader.
+
+- `table`: for people at a terminal
+- `document`: JSON, from which the paper and the page are made
+- `junit`: for a CI
+- `markdown`: for a pull request
+- `github`: annotations on the lines of the claims files
+- `summary`: the counts in one line
+"""
+
+from layercurv.claims.report.formats import FORMATS
+from layercurv.claims.report.summary import summary
+from layercurv.claims.report.table import as_table
+
+__all__ = ["FORMATS", "as_table", "summary"]

@@ -1,0 +1,19 @@
+"""The report formats by name."""
+
+from collections.abc import Callable
+
+from layercurv.claims.engine import Verification
+from layercurv.claims.report.document import as_json
+from layercurv.claims.report.github import as_annotations
+from layercurv.claims.report.junit import as_junit
+from layercurv.claims.report.markdown import as_markdown
+from layercurv.claims.report.table import as_table
+
+# Each takes the verification and whether to be verbose.
+FORMATS: dict[str, Callable[[Verification, bool], str]] = {
+    "table": as_table,
+    "json": as_json,
+    "junit": as_junit,
+    "markdown": as_markdown,
+    "github": as_annotations,
+}

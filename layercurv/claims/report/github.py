@@ -1,0 +1,35 @@
+"""Workflow commands that GitHub shows on the lines of the claims files."""
+
+from layercurv.claims.claim import Status, Verdict
+from layercurv.claims.engine import Verification
+from layercurv.claims.report.summary import printable, summary
+
+
+def as_annotations(verification: Verification, verbose: bool = False) -> str:
+    """Write one error per verdict that is not PASS, then the summary as a notice.
+
+    Args:
+        verification: What was found.
+        verbose: Also a notice per verdict that is.
+
+    Returns:
+        One workflow command per line.
+    """
+    lines = [_command(verdict) for verdict in verification.verdicts if verbose or verdict.status is not Status.PASS]
+    return "\n".join([*lines, f"::notice title=layercurv::{_data(summary(verification))}"]) + "\n"
+
+
+def _command(verdict: Verdict) -> str:
+    level = "notice" if verdict.status is Status.PASS else "error"
+    place = f"file={_property(verdict.file)},line={verdict.line}," if verdict.file else ""
+    title = _property(f"{verdict.status.name} {verdict.subject}")
+    stated = f"stated {verdict.stated}: " if verdict.stated else ""
+    return f"::{level} {place}title={title}::{_data(stated + verdict.detail)}"
+
+
+def _data(text: str) -> str:
+    return printable(text).replace("%", "%25")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
