@@ -46,6 +46,8 @@ def judge_row(row: Row, frozen: FrozenAudit, source: Source | None) -> Verdict:
     findings = frozen.findings(row.id)
     if findings is None:
         return _verdict(row, Status.MISSING, "not in the frozen audit; freeze it with --published DIR --freeze")
+    if reworded := frozen.reworded(row):
+        return _verdict(row, Status.FAIL, f"not what was audited; {reworded}")
     if source is not None:
         try:
             now = recompute_row(row, source)

@@ -46,7 +46,7 @@ def freeze_audit(claims: Path, results: Path, published: Path) -> list[str]:
     record = {
         "schema": f"{schema.VERSION}/{EXPERIMENT}",
         "experiment": EXPERIMENT,
-        "measurements": as_measurements(findings, source),
+        "measurements": as_measurements(rows, findings, source),
         "provenance": {
             "code": git_state(claims),
             "versions": {name: package_versions()[name] for name in _VERSIONS},

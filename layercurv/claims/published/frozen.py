@@ -4,12 +4,14 @@ from dataclasses import asdict
 
 from layercurv.claims.claim import Status, Verdict
 from layercurv.claims.published.evidence import Evidence
+from layercurv.claims.published.row import Row
 from layercurv.claims.published.source import Source
 from layercurv.claims.records import SealedRecords
 from layercurv.errors import InputError
 
 NAME = "published_audit/spectral_asymptotics.json"
-_SHAPE = "expected `measurements` with `files` (name to SHA-256) and `rows` (id to readings)"
+WORDING = ("printed", "stated", "check", "unit")  # what is tested: frozen too, so that it cannot be moved
+_SHAPE = "expected `measurements` with `files` (name to SHA-256) and `rows` (id to wording and readings)"
 
 
 class FrozenAudit:
@@ -25,13 +27,17 @@ class FrozenAudit:
             InputError: If the record is not laid out as expected.
         """
         document, _ = records.get(NAME)
-        self._rows, self.sha256 = {}, {}
+        self._rows: dict[str, list[Evidence]] = {}
+        self._wordings: dict[str, dict] = {}
+        self.sha256: dict[str, str] = {}
         if document is None:
             return
         try:
             measurements = document["measurements"]
             self.sha256 = dict(measurements["files"])
-            self._rows = {id_: [_evidence(entry) for entry in found] for id_, found in measurements["rows"].items()}
+            for id_, entry in measurements["rows"].items():
+                self._rows[id_] = [_evidence(found) for found in entry["readings"]]
+                self._wordings[id_] = {key: entry[key] for key in WORDING}
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"{NAME}: {_SHAPE}, got {error!r}") from error
 
@@ -50,6 +56,21 @@ class FrozenAudit:
             One finding per reading; None if the row is not frozen.
         """
         return self._rows.get(id_)
+
+    def reworded(self, row: Row) -> str:
+        """Say how a row differs from what was frozen.
+
+        Args:
+            row: The printed number.
+
+        Returns:
+            What differs; empty if nothing does or the row is not frozen.
+        """
+        frozen = self._wordings.get(row.id, {})
+        now = _wording(row)
+        return "; ".join(
+            f"{key}: frozen {frozen[key]!r}, now {now[key]!r}" for key in frozen if frozen[key] != now[key]
+        )
 
     def judge_files(self, source: Source) -> list[Verdict]:
         """Compare the paper's files with those the audit was frozen from.
@@ -73,18 +94,28 @@ class FrozenAudit:
         return Verdict(name, Status.PASS, "SHA-256 as in the frozen audit")
 
 
-def as_measurements(findings: dict[str, list[Evidence]], source: Source) -> dict:
+def as_measurements(rows: list[Row], findings: dict[str, list[Evidence]], source: Source) -> dict:
     """Lay out an audit for freezing.
 
     Args:
+        rows: The printed numbers.
         findings: Row id to one finding per reading.
         source: The files they come from.
 
     Returns:
         The `measurements` of the record.
     """
-    rows = {id_: [asdict(finding) for finding in found] for id_, found in findings.items()}
-    return {"files": source.sha256, "rows": rows}
+    found = {row.id: _wording(row) | {"readings": [_plain(f) for f in findings[row.id]]} for row in rows}
+    return {"files": source.sha256, "rows": found}
+
+
+def _wording(row: Row) -> dict:
+    return {"printed": row.printed, "stated": list(row.stated), "check": row.check, "unit": row.unit}
+
+
+def _plain(finding: Evidence) -> dict:
+    plain = asdict(finding)
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in plain.items()}
 
 
 def _evidence(entry: dict) -> Evidence:
