@@ -169,7 +169,8 @@ def check_engines(
         if not difference <= cfg.check_tolerance:
             raise InputError(
                 f"layer {name}: the {engines[name]} engine is off by {difference:.2g} (relative) from double "
-                "backpropagation on the check samples; use curvature.engine=double_backward, or dtype=float64"
+                "backpropagation on the check samples; use curvature.engine=double_backward, or "
+                "curvature.dtype=float64"
             )
         result[name] = {
             "k": [i + 1 for i in index],
