@@ -66,8 +66,10 @@ def judge_counts(counts: dict[str, int], floor: dict[str, int]) -> list[Verdict]
     Raises:
         InputError: If the two do not name the same kinds.
     """
-    if counts.keys() != floor.keys():
-        raise InputError(f"{FLOOR}: expected {', '.join(counts)}; got {shown(', '.join(floor))}; use --raise-floor")
+    if differing := sorted(counts.keys() ^ floor.keys()):
+        raise InputError(
+            f"{FLOOR}: expected {', '.join(counts)}; unknown or missing: {shown(differing)}; use --raise-floor"
+        )
     return [_judge(kind, n, floor[kind]) for kind, n in counts.items()]
 
 

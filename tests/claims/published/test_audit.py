@@ -1,0 +1,250 @@
+"""The audit on a planted paper: verdicts follow from its data, and nothing moves unnoticed."""
+
+import copy
+import json
+
+import pytest
+
+from layercurv.claims.published.evidence import derive_verdict, read
+from layercurv.claims.published.load import load_rows
+from layercurv.claims.published.source import Source
+from layercurv.results.manifest import freeze
+from tests.claims.house import gate
+from tests.claims.published.planted import LAYERS, SUMMARY, audit, build_audit, reading, row, write_paper, write_rows
+
+STORED = [{"file": "summary", "select": "mean_alpha"}]
+EXACT = reading(**{"from": STORED})  # 1.75, with no rounding of a fit
+
+
+@pytest.fixture
+def house(tmp_path):
+    return build_audit(tmp_path, row())
+
+
+def findings_of(tmp_path, written: dict) -> tuple[str, list]:
+    (tmp_path / "claims").mkdir(exist_ok=True)
+    write_rows(tmp_path, written)
+    (parsed,) = load_rows(tmp_path / "claims" / "published.toml")
+    paper = tmp_path / "paper"
+    source = Source(paper if paper.exists() else write_paper(paper))
+    findings = [read(entry, parsed.unit, source) for entry in parsed.readings]
+    return derive_verdict(parsed, findings), findings
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({}, "supported"),
+        ({"stated": "1.74"}, "contradicted"),
+        ({"stated": "1.8", "reading": [EXACT]}, "supported"),  # half a unit away, exactly: bounds are included
+        ({"stated": "1.7", "reading": [EXACT]}, "supported"),
+        ({"stated": "2"}, "supported"),
+        ({"stated": "1.9"}, "contradicted"),
+        ({"check": "below", "stated": "1.75", "reading": [EXACT]}, "supported"),
+        ({"check": "below", "stated": "1.7"}, "contradicted"),
+        ({"check": "above", "stated": "1.75", "reading": [EXACT]}, "supported"),
+        ({"check": "above", "stated": "1.8"}, "contradicted"),
+        ({"check": "inside", "stated": ["1.5", "2.0"], "reading": [reading(reduce="extent")]}, "supported"),
+        ({"check": "inside", "stated": ["1.6", "2.0"], "reading": [reading(reduce="extent")]}, "contradicted"),
+        ({"check": "inside", "stated": ["1.5", "1.9"], "reading": [reading(reduce="extent")]}, "contradicted"),
+        ({"check": "inside", "stated": ["1.55", "1.95"], "reading": [reading(reduce="extent")]}, "contradicted"),
+        ({"stated": ["2.0", "1.5"], "reading": [reading(reduce="all")]}, "supported"),
+        ({"stated": ["1.5", "2.0"], "reading": [reading(reduce="all")]}, "contradicted"),
+        ({"stated": ["2.0"], "reading": [reading(reduce="all")]}, "contradicted"),
+        ({"stated": "175.0", "unit": "%"}, "supported"),
+        ({"reading": [reading(), reading(reduce="max")]}, "ambiguous"),
+        ({"reading": [reading(reduce="min"), reading(reduce="max")]}, "contradicted"),
+        ({"stated": "2", "reading": [reading(reduce="count")]}, "supported"),
+    ],
+)
+def test_a_verdict_follows_from_the_readings(tmp_path, changes, verdict):
+    assert findings_of(tmp_path, row(verdict=verdict, **changes))[0] == verdict
+
+
+def test_values_are_recomputed_from_raw_lists_not_from_what_is_stored(tmp_path):
+    layers = copy.deepcopy(LAYERS)
+    for layer in layers:
+        layer["alpha"] = 9.0
+    write_paper(tmp_path / "paper", layers)
+    _, (finding,) = findings_of(tmp_path, row())
+    assert finding.values == pytest.approx([1.75], rel=1e-12)
+    assert finding.n == 2 and finding.stored is None and finding.stored_agrees
+
+
+def test_parts_of_several_files_and_of_all_files_come_together(tmp_path):
+    parts = [{"file": "fits", "select": "layers[].alpha"}, {"file": "summary", "select": "mean_alpha"}]
+    assert findings_of(tmp_path, row(reading=[reading(**{"from": parts, "reduce": "sum"})]))[1][0].values == (5.25,)
+    every = [{"file": "*", "select": "n_layers"}]
+    (finding,) = findings_of(tmp_path, row(reading=[reading(**{"from": every, "reduce": "sum"})]))[1]
+    assert finding.values == (2.0,) and finding.n == 1
+
+
+@pytest.mark.parametrize(
+    ("stored", "agrees", "kept"),
+    [
+        ([{"file": "summary", "select": "mean_alpha"}], True, (1.75,)),
+        ([{"file": "summary", "select": "wrong_mean"}], False, (1.8,)),
+        ([{"file": "fits", "select": "layers[].alpha"}], True, (1.75,)),
+    ],
+)
+def test_what_the_paper_stores_is_held_against_the_raw_values(tmp_path, stored, agrees, kept):
+    _, (finding,) = findings_of(tmp_path, row(reading=[reading(stored=stored)]))
+    assert finding.stored_agrees is agrees and finding.stored == kept
+
+
+def test_stored_values_agree_up_to_the_rounding_of_a_fit(tmp_path):
+    for factor, agrees in ((1 + 5e-7, True), (1 + 2e-6, False)):
+        write_paper(tmp_path / "paper", summary=SUMMARY | {"mean_alpha": 1.75 * factor})
+        written = row(reading=[reading(stored=STORED, stored_agrees=agrees)])
+        assert findings_of(tmp_path, written)[1][0].stored_agrees is agrees
+
+
+def test_the_audit_stands_with_and_without_the_papers_files(house, capsys):
+    assert gate(house) == 0
+    assert "published: 1 pass; replication: 1 pass; files" in capsys.readouterr().out
+    assert audit(house) == 0
+    assert "published files: 2 pass" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"verdict": "contradicted"},
+        {"verdict": "ambiguous"},
+        {"stated": "1.76"},
+        {"stated": "1.8"},  # still true, and not what was audited
+        {"printed": "1.8"},
+        {"check": "below"},
+        {"unit": "%"},
+        {"reading": [reading(), reading()]},
+        {"reading": [reading(stored_agrees=False)]},
+    ],
+)
+@pytest.mark.parametrize("judge", [gate, audit])
+def test_a_row_that_is_not_as_audited_exits_1_and_is_named(house, capsys, changes, judge):
+    write_rows(house, row(**changes))
+    assert judge(house) == 1
+    assert "C001" in capsys.readouterr().out
+
+
+def test_a_changed_reading_is_seen_with_the_papers_files(house):
+    write_rows(house, row(reading=[reading(reduce="max")]))
+    assert audit(house) == 1
+
+
+def test_one_changed_value_of_the_paper_exits_1_and_names_row_and_file(house, capsys):
+    layers = copy.deepcopy(LAYERS)
+    layers[1]["h_exact"][0] *= 1 + 1e-7
+    write_paper(house / "paper", layers)
+    assert audit(house) == 1
+    out = capsys.readouterr().out
+    assert "C001" in out and "results_fits.json" in out and "results_summary" not in out
+
+
+@pytest.mark.parametrize("name", ["results_fits.json", "results_summary.json"])
+def test_a_missing_file_of_the_paper_exits_3(house, name):
+    (house / "paper" / name).unlink()
+    assert audit(house) == 3
+
+
+def test_a_file_the_audit_does_not_know_exits_1(house):
+    (house / "paper" / "results_new.json").write_text("{}")
+    assert audit(house) == 1
+
+
+def test_without_any_file_of_the_paper_the_gate_exits_2(house, capsys):
+    assert gate(house, "--published", f"{house}/nowhere") == 2
+    assert "results_*.json" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["{", '{"a": 1, "a": 2}', ""])
+def test_a_damaged_file_of_the_paper_exits_2(house, text):
+    (house / "paper" / "results_fits.json").write_text(text)
+    assert audit(house) == 2
+
+
+def test_bytes_that_are_no_text_exit_2(house):
+    (house / "paper" / "results_fits.json").write_bytes(b"\xff\xfe")
+    assert audit(house) == 2
+
+
+def test_a_raw_value_that_is_no_number_exits_3(house):
+    for bad in (float("nan"), None, "x"):
+        layers = copy.deepcopy(LAYERS)
+        layers[0]["sigma"][2] = bad
+        write_paper(house / "paper", layers)
+        assert audit(house) == 3
+
+
+def test_a_lost_row_exits_3_and_so_does_the_lost_audit_file(house, capsys):
+    write_rows(house, row("C002"))
+    assert gate(house) == 3
+    assert "C001" in capsys.readouterr().out
+    (house / "claims" / "published.toml").unlink()
+    assert gate(house) == 3
+
+
+def test_a_row_that_was_never_frozen_exits_3(house, capsys):
+    write_rows(house, row(), row("C002"))
+    assert gate(house) == 3
+    assert "not in the frozen audit" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_changed_frozen_value_exits_1_even_when_sealed_anew(house):
+    path = house / "results" / "published_audit" / "spectral_asymptotics.json"
+    record = json.loads(path.read_text())
+    record["measurements"]["rows"]["C001"]["readings"][0]["values"] = [1.9]
+    path.write_text(json.dumps(record))
+    assert gate(house) == 1
+    freeze(house / "results")
+    assert gate(house) == 1
+
+
+@pytest.mark.parametrize("damage", [{"rows": {"C001": {}}, "files": {}}, {"rows": []}, [], None])
+def test_a_frozen_audit_that_is_not_laid_out_as_expected_exits_2(house, damage):
+    path = house / "results" / "published_audit" / "spectral_asymptotics.json"
+    record = json.loads(path.read_text())
+    record["measurements"] = damage
+    path.write_text(json.dumps(record))
+    assert gate(house) == 2
+
+
+def test_unsupported_means_that_no_file_mentions_it(tmp_path):
+    absent = row(verdict="unsupported", reading=None, absent=["adamw"])
+    house = build_audit(tmp_path, absent)
+    assert audit(house) == 0
+    write_rows(house, row(verdict="unsupported", reading=None, absent=["SYNTHETIC"]))  # a text of the summary
+    assert audit(house) == 3
+    for word in ("mean_alpha", "summary"):  # a key, a file name
+        write_rows(house, row(verdict="unsupported", reading=None, absent=[word]))
+        assert audit(house) == 3
+    write_rows(house, absent)
+    write_paper(house / "paper", summary=SUMMARY | {"AdamW_accuracy": 92.7})
+    assert audit(house) == 3
+
+
+def test_freezing_shows_what_changes_and_needs_the_paper(house, capsys):
+    assert gate(house, "--freeze") == 2
+    assert "--published DIR" in capsys.readouterr().err
+    assert audit(house, "--freeze") == 0
+    assert "C001" not in capsys.readouterr().out  # nothing changed
+    write_rows(house, row(reading=[reading(reduce="max")], verdict="contradicted"), row("C002"))
+    assert audit(house, "--freeze") == 0
+    out = capsys.readouterr().out
+    assert "C001: 1.75 -> 2\n" in out and "C002: absent -> 1.75" in out and "changed published_audit/" in out
+    assert audit(house) == 0
+
+
+def test_freezing_what_cannot_be_evaluated_changes_nothing(house, capsys):
+    path = house / "results" / "published_audit" / "spectral_asymptotics.json"
+    before = path.read_bytes()
+    broken = reading(**{"from": [{"file": "fits", "select": "nothing"}]})
+    write_rows(house, row(reading=[broken]))
+    assert audit(house, "--freeze") == 2
+    assert "C001" in capsys.readouterr().err and path.read_bytes() == before
+
+
+def test_the_evidence_names_file_selector_and_meaning(house, capsys):
+    audit(house, "-v")
+    out = " ".join(capsys.readouterr().out.split())
+    assert "results_fits.json: layers | alpha | mean" in out and "supported: 1.75" in out

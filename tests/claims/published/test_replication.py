@@ -1,0 +1,123 @@
+"""Replication on planted seeds, whose values are chosen: the rule is the prediction interval of one more seed."""
+
+import json
+
+import pytest
+
+from layercurv.results.manifest import freeze
+from tests.claims.house import gate
+from tests.claims.published.planted import build_audit, row, write_rows
+
+# mean 0.91, s = 0.01, t(0.975, 2) = 4.3027: one more seed in 0.91 +- 4.3027 * 0.01 * sqrt(4/3) = 0.8603 to 0.9597
+ACCURACIES = (0.90, 0.91, 0.92)
+PLAN = {
+    "reason": "Same network.",
+    "variant": "alpha_map/net.small",
+    "select": "measurements.training.test_accuracy",
+    "reduce": "same",
+}
+
+
+def plan(verdict: str, **changes) -> dict:
+    return PLAN | {"verdict": verdict} | changes
+
+
+def unsupported(**changes) -> dict:
+    """A row without readings, so that its check bears on the replication alone."""
+    return row(verdict="unsupported", reading=None, absent=["nowhere"], **changes)
+
+
+@pytest.fixture
+def house(tmp_path):
+    house = build_audit(tmp_path, unsupported())
+    set_accuracies(house, ACCURACIES)
+    return house
+
+
+def set_accuracies(house, values) -> None:
+    for seed, value in enumerate(values):
+        path = house / "results" / "alpha_map" / f"net_seed{seed}.small.json"
+        record = json.loads(path.read_text())
+        record["measurements"]["training"]["test_accuracy"] = value
+        path.write_text(json.dumps(record))
+    freeze(house / "results")
+
+
+def judge(house, **changes) -> int:
+    write_rows(house, unsupported(**changes))
+    gate(house, "--published", f"{house}/paper", "--freeze")
+    return gate(house)
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({"stated": "0.95"}, "replicated"),
+        ({"stated": "0.96"}, "replicated"),  # 0.955 to 0.965 meets the interval
+        ({"stated": "0.97"}, "not_replicated"),
+        ({"stated": "0.86"}, "replicated"),
+        ({"stated": "0.85"}, "not_replicated"),
+        ({"stated": "95", "unit": "%"}, "replicated"),
+        ({"stated": "97", "unit": "%"}, "not_replicated"),
+        ({"stated": ["0.91", "0.92"]}, "not_replicated"),  # several numbers are not one
+        ({"check": "below", "stated": "0.92"}, "replicated"),
+        ({"check": "below", "stated": "0.919"}, "not_replicated"),
+        ({"check": "above", "stated": "0.90"}, "replicated"),
+        ({"check": "above", "stated": "0.901"}, "not_replicated"),
+        ({"check": "inside", "stated": ["0.90", "0.92"]}, "replicated"),
+        ({"check": "inside", "stated": ["0.91", "0.92"]}, "not_replicated"),
+    ],
+)
+def test_the_rule(house, changes, verdict):
+    wrong = {"replicated": "not_replicated", "not_replicated": "replicated"}[verdict]
+    assert judge(house, replication=plan(verdict), **changes) == 0
+    assert judge(house, replication=plan(wrong), **changes) == 1
+
+
+def test_the_verdict_says_where_one_more_seed_is_expected(house, capsys):
+    assert judge(house, stated="0.95", replication=plan("not_replicated")) == 1
+    out = " ".join(capsys.readouterr().out.split())
+    assert "recorded as not replicated, found replicated: 3 seeds, one more expected in 0.8603 to 0.9597" in out
+
+
+def test_fewer_than_three_seeds_exit_3(house, capsys):
+    (house / "results" / "alpha_map" / "net_seed2.small.json").unlink()
+    freeze(house / "results")
+    assert judge(house, stated="0.95", replication=plan("replicated")) == 3
+    assert "2 frozen seeds, expected at least 3" in " ".join(capsys.readouterr().out.split())
+
+
+def test_only_seeds_of_that_variant_and_scale_count(house):
+    folder = house / "results" / "alpha_map"
+    text = (folder / "net_seed0.small.json").read_text().replace("0.9,", "0.1,")
+    for name in ("net_wide_seed3.small.json", "net_seed3.paper.json", "other_seed0.small.json"):
+        (folder / name).write_text(text)
+    freeze(house / "results")
+    assert judge(house, stated="0.95", replication=plan("replicated")) == 0
+
+
+def test_a_changed_record_changes_the_replication(house):
+    assert judge(house, stated="0.95", replication=plan("replicated")) == 0
+    set_accuracies(house, (0.10, 0.11, 0.12))
+    assert gate(house) == 1
+
+
+def test_quantities_are_recomputed_from_raw_lists(house):
+    alpha = plan("replicated", select="measurements.layers[?kind=='conv']", quantity="alpha", reduce="mean")
+    assert judge(house, stated="1.8", replication=alpha) == 0
+
+
+@pytest.mark.parametrize("changes", [{"select": "measurements.nothing"}, {"quantity": "alpha"}])
+def test_what_cannot_be_evaluated_exits_3(house, changes):
+    assert judge(house, stated="0.95", replication=plan("replicated", **changes)) == 3
+
+
+def test_seeds_that_must_agree_and_do_not_exit_1(house):
+    both = plan("replicated", select="measurements.[training.test_accuracy, mean_loss]")
+    assert judge(house, stated="0.95", replication=both) == 1
+
+
+def test_a_lost_record_of_a_replication_exits_3(house):
+    assert judge(house, stated="0.95", replication=plan("replicated")) == 0
+    (house / "results" / "alpha_map" / "net_seed1.small.json").unlink()
+    assert gate(house) == 3

@@ -1,0 +1,157 @@
+"""Numerals of a document: bound, waived, exempt by rule, or found out."""
+
+import re
+
+import pytest
+import typst
+
+from layercurv.claims.command import main
+from layercurv.claims.coverage import Coverage, load_names, measure_coverage, pdf_text, tell_numerals
+from layercurv.errors import InputError
+
+NAMES = re.compile(r"(?<![\w.])(?:CIFAR-\d+)(?!\w)")
+
+
+@pytest.mark.parametrize(
+    ("text", "bound", "waived", "exempt", "n_uncovered"),
+    [
+        ("alpha is ⟦2.41⟧ here", 1, 0, {}, 0),
+        ("alpha is ⟦1.5⋅10−6⟧ and ⟦3⟧", 2, 0, {}, 0),
+        ("alpha is 2.41 here", 0, 0, {}, 1),
+        ("⟨64⟩ channels", 0, 1, {}, 0),
+        ("⦃σ2⦄ and ⦃10⦄", 0, 0, {"formula": 1}, 1),
+        ("⟪Section ⟪3.1⟫⟫ and page ⟪12⟫", 0, 0, {"rule": 2}, 0),
+        ("⦃k = ⟦20⟧⦄", 1, 0, {}, 0),
+        ("⟦⦃10−6⦄⟧", 1, 0, {}, 0),
+        ("⟪⦃10⦄⟫", 0, 0, {"rule": 1}, 0),
+        ("⦃⟨16⟩⦄", 0, 1, {}, 0),
+        ("on CIFAR-10 and CIFAR-100x", 0, 0, {"name": 1}, 1),
+        ("as shown [3], [12]", 0, 0, {"name": 2}, 0),
+        ("of 50,000 and 1.5.", 0, 0, {}, 2),
+        ("no number at all", 0, 0, {}, 0),
+    ],
+)
+def test_each_numeral_is_told_by_the_marks_around_it(text, bound, waived, exempt, n_uncovered):
+    found = tell_numerals(text, NAMES)
+    assert (found.bound, found.waived, len(found.uncovered)) == (bound, waived, n_uncovered)
+    assert found.exempt == {"formula": 0, "rule": 0, "name": 0} | exempt
+
+
+def test_an_uncovered_numeral_is_shown_with_its_surroundings_and_without_marks():
+    (found,) = tell_numerals("x" * 40 + "⟦1⟧ about 50,000 of ⟦2⟧ them " + "y" * 40, NAMES).uncovered
+    assert "1 about 50,000 of 2 them" in found and "⟦" not in found and len(found) < 75
+
+
+@pytest.mark.parametrize("text", ["⟦1", "1⟧", "⟦1⟩", "⟦⟨1⟧⟩", "⟪"])
+def test_marks_must_close_in_order(text):
+    with pytest.raises(InputError, match="mark"):
+        tell_numerals(text, NAMES)
+
+
+@pytest.mark.parametrize(
+    ("found", "wrong"),
+    [
+        (Coverage(19, 1, {}, [], ""), {"waivers"}),
+        (Coverage(20, 1, {}, [], ""), set()),
+        (Coverage(20, 0, {}, ["about 5"], ""), {"numerals"}),
+        (Coverage(0, 0, {}, [], ""), {"claims printed"}),
+        (Coverage(20, 0, {}, [], "only in the paper: '5'"), {"marked document"}),
+    ],
+)
+def test_every_rule_can_fail(found, wrong):
+    assert {verdict.subject for verdict in found.verdicts() if verdict.status.value != "pass"} == wrong
+
+
+def test_the_share_of_waivers_is_that_of_what_states_something():
+    assert Coverage(8, 1, {"name": 50}, ["x"], "").waived_share == pytest.approx(0.1)
+    assert Coverage(0, 0, {}, [], "").waived_share == pytest.approx(0.0)
+
+
+def test_names_are_plain_texts_with_places_for_digits(tmp_path):
+    path = tmp_path / "numerals.toml"
+    path.write_text(
+        '[[name]]\ntext = ["ResNet-#", "# × #", "a.#+"]\nreason = "r"\n[[name]]\ntext = ["#K"]\nreason = "s"\n'
+    )
+    names = load_names(path)
+    for text in ("ResNet-18", "ResNet-101", "3 × 3", "3× 3", "a.5+", "1K"):
+        assert names.fullmatch(text), text
+    for text in ("ResNet-x", "aX5+", "18"):
+        assert not names.fullmatch(text), text
+    assert not names.search("MyResNet-18") and not names.search("ResNet-18b")
+    path.write_text("")
+    assert not load_names(path).search("anything 5")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = 1",
+        "name = 1",
+        '[[name]]\ntext = ["a#"]',
+        '[[name]]\ntext = "a#"\nreason = "r"',
+        '[[name]]\ntext = ["no place"]\nreason = "r"',
+        '[[name]]\ntext = ["a#"]\nreason = ""',
+    ],
+)
+def test_a_malformed_list_of_names_is_refused(tmp_path, text):
+    path = tmp_path / "numerals.toml"
+    path.write_text(text)
+    with pytest.raises(InputError):
+        load_names(path)
+
+
+@pytest.fixture
+def compiled(tmp_path):
+    """A paper with one bound number, and the command's options for it."""
+    (tmp_path / "numerals.toml").write_text("")
+
+    def compile_paper(plain: str, marked: str) -> list[str]:
+        for name, text in (("paper", plain), ("marked", marked)):
+            (tmp_path / f"{name}.typ").write_text(text)
+            typst.compile(tmp_path / f"{name}.typ", output=tmp_path / f"{name}.pdf", ignore_system_fonts=True)
+        return [
+            "coverage",
+            "--claims",
+            str(tmp_path),
+            "--paper",
+            f"{tmp_path}/paper.pdf",
+            "--marked",
+            f"{tmp_path}/marked.pdf",
+        ]
+
+    return compile_paper
+
+
+@pytest.mark.parametrize(
+    ("plain", "marked", "code"),
+    [
+        ("alpha is 2.41 here", "alpha is ⟦2.41⟧ here", 0),
+        ("alpha is 2.41 here", "alpha is 2.41 here", 1),
+        ("alpha is 2.42 here", "alpha is ⟦2.41⟧ here", 1),
+        ("alpha is 2.41, of 5", "alpha is ⟦2.41⟧", 1),
+    ],
+)
+def test_the_compiled_document_is_what_is_checked(compiled, plain, marked, code):
+    assert main(compiled(plain, marked)) == code
+
+
+def test_a_missing_or_broken_pdf_exits_2(tmp_path, compiled, capsys):
+    options = compiled("2", "⟦2⟧")
+    (tmp_path / "paper.pdf").write_text("no pdf")
+    assert main(options) == 2
+    assert "expected a PDF" in capsys.readouterr().err
+    (tmp_path / "paper.pdf").unlink()
+    assert main(options) == 2
+    assert "run `make paper` first" in capsys.readouterr().err
+
+
+def test_text_comes_out_on_one_line(tmp_path):
+    (tmp_path / "a.typ").write_text("one\n\ntwo #pagebreak() three")
+    typst.compile(tmp_path / "a.typ", output=tmp_path / "a.pdf", ignore_system_fonts=True)
+    assert pdf_text(tmp_path / "a.pdf") == "one two three"
+
+
+def test_what_the_two_documents_do_not_share_is_told(tmp_path, compiled):
+    compiled("alpha is 7", "alpha is ⟦8⟧")
+    found = measure_coverage(tmp_path / "paper.pdf", tmp_path / "marked.pdf", tmp_path)
+    assert found.differing == "only in the paper: '7', only with marks: '8'"

@@ -1,0 +1,53 @@
+"""`--only` narrows what is judged, never what is guarded."""
+
+import json
+
+import pytest
+
+from tests.claims.house import MEDIAN, RECORDS, change_record, claim_text, gate, write_claims, write_floor
+
+
+@pytest.fixture
+def two(house):
+    write_claims(house, claim_text(id="test.right", stated=MEDIAN), claim_text(id="test.wrong", stated="9.999"))
+    return house
+
+
+@pytest.mark.parametrize(
+    ("pattern", "code", "n"),
+    [
+        ("test.right", 0, 1),
+        ("test.wrong", 1, 1),
+        ("test.*", 1, 2),
+        ("nothing,test.r*", 0, 1),
+        ("*.right , *.wrong", 1, 2),
+    ],
+)
+def test_only_what_is_named_is_judged(two, capsys, pattern, code, n):
+    assert gate(two, "--only", pattern, "--format", "json") == code
+    assert len(json.loads(capsys.readouterr().out)["claims"]) == n
+
+
+@pytest.mark.parametrize("pattern", ["nothing", "", "TEST.RIGHT"])
+def test_a_pattern_that_names_nothing_exits_2(two, capsys, pattern):
+    assert gate(two, "--only", pattern) == 2
+    assert "no claim and no row has such an id" in capsys.readouterr().err
+
+
+def test_files_and_floor_are_checked_all_the_same(two):
+    change_record(two, lambda record: record["provenance"].update(seed=99))
+    assert gate(two, "--only", "test.right") == 1
+    write_floor(two, claims=3)
+    assert gate(two, "--only", "test.right") == 3
+
+
+def test_a_record_needed_by_another_claim_is_missed(two):
+    lines = (two / "results" / "SHA256SUMS").read_text().splitlines()
+    (two / "results" / "SHA256SUMS").write_text(lines[0] + "\n")
+    write_claims(
+        two,
+        claim_text(id="test.right", select="measurements.n_samples", quantity=None, reduce="same", stated="64"),
+        claim_text(id="test.other", stated=MEDIAN),
+    )
+    assert gate(two, "--only", "test.right") == 1
+    assert RECORDS[1] not in lines[0]

@@ -1,0 +1,61 @@
+"""Expressions are checked before use; what could fill the memory is refused."""
+
+import pytest
+
+from layercurv.claims.checks import NotEvaluable
+from layercurv.claims.select import MAX_LENGTH, MAX_WIDTH, compiled, select
+from layercurv.errors import InputError
+
+
+def test_what_is_selected_comes_as_a_list():
+    document = {"a": [1, 2], "b": {"c": 3}, "d": 0, "e": False}
+    assert select("a", document, "f") == [1, 2]
+    assert select("b.c", document, "f") == [3]
+    assert select("d", document, "f") == [0]
+    assert select("e", document, "f") == [False]
+
+
+@pytest.mark.parametrize("expression", ["nothing", "a[?@ > `5`]", "a[9]", "n"])
+def test_finding_nothing_is_not_evaluable(expression):
+    with pytest.raises(NotEvaluable, match=r"^file: .* finds nothing$"):
+        select(expression, {"a": [1], "n": None}, "file")
+
+
+@pytest.mark.parametrize("expression", ["abs(name)", "max(@)", "sum(names)", "join('', numbers)"])
+def test_failing_on_this_document_is_not_evaluable(expression):
+    with pytest.raises(NotEvaluable, match=r"^file: .* fails: "):
+        select(expression, {"name": "x", "names": ["x"], "numbers": [1]}, "file")
+
+
+@pytest.mark.parametrize("expression", ["[", "a..b", "", "a[?", "nofunction(", "a b", "'a"])
+def test_what_does_not_parse_is_refused(expression):
+    with pytest.raises(InputError, match="not a JMESPath expression"):
+        compiled(expression)
+
+
+def test_length_is_limited():
+    assert compiled("a" * MAX_LENGTH)
+    with pytest.raises(InputError, match=f"at most {MAX_LENGTH} characters, got {MAX_LENGTH + 1}"):
+        compiled("a" * (MAX_LENGTH + 1))
+
+
+def test_the_width_of_lists_multiplies_and_is_limited():
+    doubling = " | ".join(["[@, @][]"] * 8)
+    assert len(select(doubling, {"x": 1}, "f")) == MAX_WIDTH == 256
+    with pytest.raises(InputError, match="multiply to at most 256, got 512"):
+        compiled(doubling + " | [@, @][]")
+    with pytest.raises(InputError, match="got 512"):
+        compiled(" | ".join(["{a: @, b: @}.*"] * 9))
+    with pytest.raises(InputError, match="got 1024"):
+        compiled("to_string(" * 5 + "@" + ")" * 5)
+    with pytest.raises(InputError, match="got 4096"):
+        compiled("join('x', [a]) | join(@, b) | join(@, c)")
+    assert compiled("[a, b].[c, d]") and compiled("to_string(a)") and compiled("length([a, b, c])")
+
+
+def test_nesting_that_exhausts_the_parser_is_refused():
+    for expression in ("(" * 190 + "a" + ")" * 190, "!" * 390 + "a", "a." * 199 + "a"):
+        try:
+            compiled(expression)
+        except InputError:
+            continue
