@@ -51,9 +51,13 @@ def _slope(kind: str, term: str) -> Callable[[dict], float]:
     return lambda layer: _slopes(layer, kind)[term]
 
 
+def _largest(values) -> float:
+    return float(np.max(list(values)))  # unlike max(), NaN among the values makes NaN, which no claim accepts
+
+
 def _slope_sum_residual(layer: dict) -> float:
     alpha = _exponents(layer)["alpha"]["slope"]
-    return max(abs(sum(_slopes(layer, kind).values()) - alpha) for kind in KINDS)
+    return _largest(abs(sum(_slopes(layer, kind).values()) - alpha) for kind in KINDS)
 
 
 def _chi_kind_difference(layer: dict) -> float:
@@ -82,16 +86,16 @@ def _stored_fit_difference(layer: dict) -> float:
     differences = [abs(value - stored[name]) for name, value in fields.items()]
     for name in found.keys() - fields.keys():
         differences += [abs(value - stored[name][field]) for field, value in found[name].items()]
-    return max(differences)
+    return _largest(differences)
 
 
 def _stored_slope_difference(layer: dict) -> float:
-    return max(abs(_slopes(layer, k)[term] - layer["alpha_slopes"][k][term]) for k in KINDS for term in TERMS)
+    return _largest(abs(_slopes(layer, k)[term] - layer["alpha_slopes"][k][term]) for k in KINDS for term in TERMS)
 
 
 def _engine_difference(layer: dict) -> float:
     pairs = zip(layer["engine_check"]["found"], layer["engine_check"]["double_backward"], strict=True)
-    return max(abs(found - reference) / abs(reference) for found, reference in pairs)
+    return _largest(abs(found - reference) / abs(reference) for found, reference in pairs)
 
 
 def _relative_errors(layer: dict) -> list[float]:
@@ -117,7 +121,7 @@ QUANTITIES: dict[str, Callable[[dict], float]] = {
     "n_null": _count("n_null"),
     "n_negative": _count("n_negative"),
     "engine_difference": _engine_difference,
-    "largest_relative_error": lambda layer: max(_relative_errors(layer)),
+    "largest_relative_error": lambda layer: _largest(_relative_errors(layer)),
     "median_relative_error": lambda layer: float(np.median(_relative_errors(layer))),
     "alpha_without_first": _alpha_without_first,
     "alpha_residual_sd": _alpha_residual_sd,

@@ -52,6 +52,19 @@ def test_a_changed_stored_fit_fails_the_claim_that_compares_it(house):
     assert gate(house) == 1
 
 
+@pytest.mark.parametrize("position", [0, 2, -1])
+def test_nan_in_one_stored_fit_is_not_lost_in_a_maximum(house, position):
+    text = claim_text(
+        select=LAYER, quantity="stored_fit_difference", reduce="max", check="below", tolerance="exact", stated="1e-9"
+    )
+    write_claims(house, text)
+    nan = float("nan")
+    change_record(
+        house, lambda r: r["measurements"]["layers"][position]["fits"]["alpha"].update(slope=nan), reseal=True
+    )
+    assert gate(house) == 3
+
+
 def test_a_missing_record_exits_3(house, capsys):
     (house / "results" / RECORDS[1]).unlink()
     assert gate(house) == 3

@@ -1,0 +1,42 @@
+"""The command line: `python -m tests.mutation [--published DIR]`."""
+
+import argparse
+import time
+from pathlib import Path
+
+from layercurv.claims.gate import Gate
+from layercurv.claims.load import PUBLISHED, load_claims
+from layercurv.claims.published.load import load_rows
+from layercurv.claims.records import SealedRecords
+from tests.mutation.leaves import change_values
+from tests.mutation.paper_files import change_paper
+from tests.mutation.report import Report
+from tests.mutation.stated import move_stated_values
+from tests.mutation.whole_files import change_files
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--published", type=Path, help="folder with the audited paper's own JSON")
+    parser.add_argument("--seed", type=int, default=0, help="which element of each list is changed (default: 0)")
+    parser.add_argument("--per-list", type=int, default=1, help="elements changed of each list (default: 1)")
+    options = parser.parse_args()
+    gate = Gate(Path("claims"), Path("results"))
+    if (code := gate.verify().exit_code) != 0:
+        print(f"error: expected a gate that passes before anything is changed, it exits {code}")
+        return 2
+    claims, rows = load_claims(gate.claims), load_rows(gate.claims / PUBLISHED)
+    report, start = Report(), time.monotonic()
+    records = SealedRecords(gate.results)
+    move_stated_values(claims, rows, records, report)
+    change_files(gate, report)
+    change_values(claims, rows, gate.results, report, options.seed, options.per_list)
+    if options.published is not None:
+        change_paper(rows, options.published, gate.results, report, options.seed)
+    print(report.text())
+    print(f"{time.monotonic() - start:.0f} s; of each list {options.per_list} element, seed {options.seed}")
+    return report.exit_code
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,86 @@
+"""(b) Every value that a claim or a replication reads, changed, in our own records.
+
+Sealed, any change fails by its checksum. Sealed anew, as by somebody who forges both, the exit code must change if the
+truth of any claim does, which an independent evaluation decides (`tests/reference/claims.py`).
+"""
+
+import hashlib
+import json
+import random
+from pathlib import Path
+
+from layercurv.claims.claim import Claim
+from layercurv.claims.engine import Verification, judge
+from layercurv.claims.published.audit import judge_replication
+from layercurv.claims.published.replication import seeds_of
+from layercurv.claims.published.row import Row
+from layercurv.claims.quantities import QUANTITIES
+from layercurv.claims.records import SealedRecords
+from tests.mutation.memory import Memory
+from tests.mutation.mutants import mutants
+from tests.mutation.report import Report
+from tests.mutation.traced import readers
+from tests.reference import claims as reference
+
+
+class Forged(SealedRecords):
+    """Records of which one is replaced, its seal with it or not."""
+
+    def __init__(self, original: SealedRecords, name: str, document: object, reseal: bool):
+        self.__dict__ = dict(original.__dict__)
+        self._records = {**original._records, name: document}
+        if not reseal:
+            self._contents = {**original._contents, name: json.dumps(document).encode()}
+
+
+def change_values(
+    claims: list[Claim], rows: list[Row], folder: Path, report: Report, seed: int, per_group: int
+) -> None:
+    records = SealedRecords(folder)
+    rows = [row for row in rows if row.replication.variant is not None]
+    names = {name for claim in claims for name in claim.records}
+    names |= {name for row in rows for name in seeds_of(row.replication.variant, records)}
+    memory = Memory([records.get(name)[0] for name in names])
+    memory.remember_all(QUANTITIES)
+    reference.quantity = memory.remember(reference.quantity)
+    generator = random.Random(seed)
+    for name in sorted(names):
+        _change_record(name, _readers_of(name, claims, rows, records), records, report, generator, per_group)
+
+
+def _readers_of(name: str, claims: list[Claim], rows: list[Row], records: SealedRecords) -> dict[tuple, list]:
+    document, problem = records.get(name)
+    assert problem is None, name
+    subjects = [claim for claim in claims if name in claim.records]
+    subjects += [row for row in rows if name in seeds_of(row.replication.variant, records)]
+    return readers(subjects, lambda subject, traced: _judge(subject, Forged(records, name, traced, True)), document)
+
+
+def _change_record(name, found, records, report: Report, generator: random.Random, per_group: int) -> None:
+    document, _ = records.get(name)
+    for path, subjects in found.items():
+        positions = generator.sample(range(10_000), per_group)
+        for position in positions:
+            for kind, mutant in mutants(document, path, position):
+                label = f"{'.'.join(map(str, path))}[{position}] {kind}"
+                forged = Forged(records, name, mutant, reseal=True)
+                code = Verification({"claims": [_judge(subject, forged) for subject in subjects]}).exit_code
+                report.add("resealed", name, label, code, matters=any(not _true(s, forged) for s in subjects))
+        kind, mutant = next(iter(mutants(document, path, positions[0])))
+        sealed = Forged(records, name, mutant, reseal=False)
+        report.add("sealed", name, f"{path} {kind}", Verification({"files": [sealed._judge(name, True)]}).exit_code)
+
+
+def _judge(subject: Claim | Row, records: SealedRecords):
+    return judge(subject, records) if isinstance(subject, Claim) else judge_replication(subject, records)
+
+
+def _true(subject: Claim | Row, records: SealedRecords) -> bool:
+    if isinstance(subject, Claim):
+        return reference.claim_is_true(subject, [records.get(name)[0] for name in subject.records])
+    documents = [records.get(name)[0] for name in seeds_of(subject.replication.variant, records)]
+    return reference.replication_verdict(subject, documents) == subject.replication.verdict
+
+
+def digest(document: object) -> str:
+    return hashlib.sha256(json.dumps(document).encode()).hexdigest()

@@ -1,0 +1,54 @@
+"""(b) Every value that a row reads, changed, in the audited paper's own files."""
+
+import contextlib
+import copy
+import random
+from pathlib import Path
+
+from layercurv.claims.checks import Disagreement, NotEvaluable
+from layercurv.claims.engine import Verification
+from layercurv.claims.published.audit import judge_row, recompute_row
+from layercurv.claims.published.frozen import FrozenAudit
+from layercurv.claims.published.row import Row
+from layercurv.claims.published.source import PREFIX, SUFFIX, Source
+from layercurv.claims.published.source_quantities import QUANTITIES
+from layercurv.claims.records import SealedRecords
+from tests.mutation.leaves import digest
+from tests.mutation.memory import Memory
+from tests.mutation.mutants import mutants
+from tests.mutation.report import Report
+from tests.mutation.traced import readers
+
+
+def change_paper(rows: list[Row], folder: Path, results: Path, report: Report, seed: int) -> None:
+    source, frozen = Source(folder), FrozenAudit(SealedRecords(results))
+    Memory(list(source.documents.values())).remember_all(QUANTITIES)
+    generator = random.Random(seed)
+    for name, document in source.documents.items():
+        mine = [
+            row for row in rows if any(part.file in (name, "*") for r in row.readings for part in r.parts + r.stored)
+        ]
+        found = readers(mine, lambda row, traced, name=name: _try(row, _with(source, name, traced)), document)
+        for path, readers_of_path in found.items():
+            position = generator.randrange(10_000)
+            for kind, mutant in mutants(document, path, position):
+                changed = _with(source, name, mutant, rename=True)
+                verdicts = {
+                    "published": [judge_row(row, frozen, changed) for row in readers_of_path],
+                    "published files": frozen.judge_files(changed),
+                }
+                label = f"{'.'.join(map(str, path))}[{position}] {kind}"
+                report.add("published", f"{PREFIX}{name}{SUFFIX}", label, Verification(verdicts).exit_code)
+
+
+def _with(source: Source, name: str, document, rename: bool = False) -> Source:
+    changed = copy.copy(source)
+    changed.documents = {**source.documents, name: document}
+    if rename:
+        changed.sha256 = {**source.sha256, f"{PREFIX}{name}{SUFFIX}": digest(document)}
+    return changed
+
+
+def _try(row: Row, source: Source) -> None:
+    with contextlib.suppress(NotEvaluable, Disagreement):
+        recompute_row(row, source)
