@@ -161,8 +161,13 @@ def stored_winner(bic: dict) -> str:
 
     Returns:
         A key of `STORED_LAWS`.
+
+    Raises:
+        NotEvaluable: If one is NaN or infinite.
     """
     found = {law: next(bic[key] for key in keys if key in bic) for law, keys in STORED_LAWS.items()}
+    if not np.isfinite(list(found.values())).all():
+        raise NotEvaluable(f"expected finite BIC, got {found}")
     return min(found, key=found.get)
 
 
@@ -175,4 +180,4 @@ def smallest_effective_rank(entry: dict) -> float:
     Returns:
         The rank.
     """
-    return min(entry["eff_rank_delta"], entry["eff_rank_A"])
+    return float(np.min([entry["eff_rank_delta"], entry["eff_rank_A"]]))  # unlike min(), NaN among them makes NaN

@@ -229,3 +229,11 @@ def test_runs_are_compared_by_their_seeds():
     assert LIST_QUANTITIES["largest_difference_in_deviations"](runs) == pytest.approx(
         0.5
     )  # the baseline's standard deviation is 1
+
+
+def test_nan_among_stored_values_is_never_passed_over():
+    for key in ("bic_pl", "bic_exp", "bic_ln"):
+        with pytest.raises(NotEvaluable, match="expected finite BIC"):
+            QUANTITIES["stored_power_law_wins"]({"bic_pl": 1.0, "bic_exp": 2.0, "bic_ln": 3.0} | {key: math.nan})
+    for key in ("eff_rank_delta", "eff_rank_A"):
+        assert math.isnan(QUANTITIES["smallest_effective_rank"](entry(**{key: math.nan})))
