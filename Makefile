@@ -11,7 +11,8 @@ LIGHT_CODE := $(shell find layercurv/claims layercurv/figures layercurv/fits lay
 	layercurv/errors.py layercurv/files.py
 PAPER_TEXT := $(shell find paper -name '*.typ' -o -name '*.bib' -o -name 'build.py')
 
-.PHONY: all help verify figures paper test test-all lint bench bench-optimizers experiment queue reproduce table freeze lock clean
+.PHONY: all help verify audit figures paper test test-all fuzz mutate mutate-code lint bench bench-optimizers experiment \
+	queue reproduce table freeze lock clean
 .DELETE_ON_ERROR:
 
 all: $(STAMP)/verified $(STAMP)/figures $(STAMP)/paper ## Verify claims, draw figures, compile the paper (no torch, no GPU)
@@ -42,16 +43,21 @@ $(STAMP)/figures: $(STAMP)/light generate_figures.py $(LIGHT_CODE) $(RECORDS)
 
 $(STAMP)/paper: $(STAMP)/verified $(STAMP)/figures $(PAPER_TEXT)
 	$(RUN) paper/build.py
+	$(RUN) verify_claims.py coverage
 	@touch $@
 
 verify: $(STAMP)/light ## Check every claim against the frozen records, always
 	$(RUN) verify_claims.py --json build/claims.json
 
+audit: $(STAMP)/light ## Recompute the audit of the source paper from its own JSON: PUBLISHED=folder
+	$(RUN) verify_claims.py --published $(PUBLISHED)
+
 figures: $(STAMP)/light ## Redraw all figures, always
 	$(RUN) generate_figures.py
 
-paper: verify figures ## Verify, redraw and compile the paper, always
+paper: verify figures ## Verify, redraw and compile the paper, tell its every numeral, always
 	$(RUN) paper/build.py
+	$(RUN) verify_claims.py coverage
 
 lint: $(STAMP)/full ## Style and import rules
 	$(RUN) -m ruff check .
@@ -65,12 +71,25 @@ test: $(STAMP)/full ## Install the experiments and test extras, check style, run
 test-all: $(STAMP)/full ## The tests, slow ones too
 	$(RUN) -m pytest --numprocesses auto --dist loadfile
 
+fuzz: $(STAMP)/full ## Hostile input for every file the gate reads: N=10000 (about 5 minutes)
+	$(RUN) -m tests.fuzz --n $(N)
+
+mutate: $(STAMP)/full ## Does the gate see every change that matters? PUBLISHED=folder adds the source paper's JSON (15 minutes)
+	$(RUN) -m tests.mutation $(if $(PUBLISHED),--published $(PUBLISHED))
+	@$(MAKE) --no-print-directory mutate-code
+
+mutate-code: $(STAMP)/full ## Do the tests see every change of the gate's own code? (about an hour)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint requirements/constraints.txt --editable '.[mutation]'
+	$(VENV)/bin/mutmut run
+	$(RUN) -m tests.mutation.code
+
 bench: $(STAMP)/full ## Compare the speed of the curvature engines with other ways (about 10 minutes on two cores)
 	$(RUN) -m benchmarks.curvature_engines
 
 bench-optimizers: $(STAMP)/full ## Milliseconds per step of Spectral Newton, Muon, AdamW and SGD (about a minute)
 	$(RUN) -m benchmarks.optimizer_steps
 
+N ?= 10000
 SCALE ?= small
 BUDGET ?= 8h
 WORKERS ?= 1

@@ -7,6 +7,7 @@ fit with the recomputed one.
 
 import functools
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -25,12 +26,12 @@ def _exponents(layer: dict) -> dict:
     return _fitted(tuple(layer["singular_values"]), tuple(layer["curvatures"]), tuple(layer["is_null"]))
 
 
-def _fit(name: str, field: str) -> Callable[[dict], float]:
-    return lambda layer: _exponents(layer)[name][field]
+def _fit(name: str, field: str, layer: dict) -> float:
+    return _exponents(layer)[name][field]
 
 
-def _count(name: str) -> Callable[[dict], float]:
-    return lambda layer: _exponents(layer)[name]
+def _count(name: str, layer: dict) -> float:
+    return _exponents(layer)[name]
 
 
 @functools.lru_cache(maxsize=4096)
@@ -47,8 +48,16 @@ def _slopes(layer: dict, kind: str) -> dict[str, float]:
     return _fitted_slopes(*lists, *spectra, layer["n_positions"])
 
 
-def _slope(kind: str, term: str) -> Callable[[dict], float]:
-    return lambda layer: _slopes(layer, kind)[term]
+def _slope(kind: str, term: str, layer: dict) -> float:
+    return _slopes(layer, kind)[term]
+
+
+def _slope_spectra(layer: dict) -> float:
+    return _slopes(layer, "ggn")["lambda_d"] + _slopes(layer, "ggn")["lambda_A"]
+
+
+def _bootstrap_standard_error(layer: dict) -> float:
+    return layer["alpha_bootstrap"]["standard_error"]
 
 
 def _largest(values) -> float:
@@ -104,6 +113,14 @@ def _relative_errors(layer: dict) -> list[float]:
     return [error / h for error, h, used in pairs if used]
 
 
+def _largest_relative_error(layer: dict) -> float:
+    return _largest(_relative_errors(layer))
+
+
+def _median_relative_error(layer: dict) -> float:
+    return float(np.median(_relative_errors(layer)))
+
+
 def _chi_log10_median(layer: dict) -> float:
     h, kronecker = (np.asarray(values) for values in (layer["curvatures"], layer["gap"]["empirical"]["kronecker"]))
     keep = ~np.asarray(layer["is_null"]) & (h > 0) & (kronecker > 0)
@@ -111,27 +128,27 @@ def _chi_log10_median(layer: dict) -> float:
 
 
 QUANTITIES: dict[str, Callable[[dict], float]] = {
-    "alpha": _fit("alpha", "slope"),
-    "alpha_r2": _fit("alpha", "r2"),
+    "alpha": partial(_fit, "alpha", "slope"),
+    "alpha_r2": partial(_fit, "alpha", "r2"),
     "alpha_interval_holds_2": _alpha_interval_holds_2,
-    "gamma": _fit("gamma", "slope"),
-    "s": _fit("s", "slope"),
-    "transfer_relative_error": _count("transfer_relative_error"),
-    "n_valid": _count("n_valid"),
-    "n_null": _count("n_null"),
-    "n_negative": _count("n_negative"),
+    "gamma": partial(_fit, "gamma", "slope"),
+    "s": partial(_fit, "s", "slope"),
+    "transfer_relative_error": partial(_count, "transfer_relative_error"),
+    "n_valid": partial(_count, "n_valid"),
+    "n_null": partial(_count, "n_null"),
+    "n_negative": partial(_count, "n_negative"),
     "engine_difference": _engine_difference,
-    "largest_relative_error": lambda layer: _largest(_relative_errors(layer)),
-    "median_relative_error": lambda layer: float(np.median(_relative_errors(layer))),
+    "largest_relative_error": _largest_relative_error,
+    "median_relative_error": _median_relative_error,
     "alpha_without_first": _alpha_without_first,
     "alpha_residual_sd": _alpha_residual_sd,
-    "alpha_bootstrap_standard_error": lambda layer: layer["alpha_bootstrap"]["standard_error"],
-    "alpha_standard_error": _fit("alpha", "standard_error"),
-    "slope_spectra": lambda layer: _slopes(layer, "ggn")["lambda_d"] + _slopes(layer, "ggn")["lambda_A"],
+    "alpha_bootstrap_standard_error": _bootstrap_standard_error,
+    "alpha_standard_error": partial(_fit, "alpha", "standard_error"),
+    "slope_spectra": _slope_spectra,
     "slope_sum_residual": _slope_sum_residual,
     "slope_chi_kind_difference": _chi_kind_difference,
     "stored_fit_difference": _stored_fit_difference,
     "stored_slope_difference": _stored_slope_difference,
     "chi_log10_median": _chi_log10_median,
-    **{f"slope_{term}_{kind}": _slope(kind, term) for kind in KINDS for term in TERMS},
+    **{f"slope_{term}_{kind}": partial(_slope, kind, term) for kind in KINDS for term in TERMS},
 }

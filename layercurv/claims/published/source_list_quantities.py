@@ -1,6 +1,7 @@
 """What may be recomputed from a list of entries of the paper's files (closed list)."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -20,24 +21,27 @@ def _correlation(x: list[float], y: list[float]) -> float:
     return float(np.corrcoef(x, y)[0, 1])
 
 
-def _alpha_gap_against(quantity: Callable[[dict], float]) -> Callable[[list[dict]], float]:
+def _alpha_gap_against(quantity: Callable[[dict], float], layers: list[dict]) -> float:
     # Correlation over layers of |alpha - 2| with something else.
-    return lambda layers: _correlation(
-        [abs(curvature_fit(la).slope - 2) for la in layers], [quantity(la) for la in layers]
-    )
+    gaps = [abs(curvature_fit(layer).slope - 2) for layer in layers]
+    return _correlation(gaps, [quantity(layer) for layer in layers])
 
 
-def _slack(average: Callable) -> Callable[[dict], float]:
-    return lambda layer: abs(float(average(concentrations(layer))) - 1)
+def _slack(average: Callable, layer: dict) -> float:
+    return abs(float(average(concentrations(layer))) - 1)
+
+
+def _alpha_r2(layer: dict) -> float:
+    return curvature_fit(layer).r2
 
 
 def _matches(layer: dict, factors: tuple[str, ...]) -> bool:
     return stored_winner(layer["sigma_bic"]) in [stored_winner(layer[f"{factor}_bic"]) for factor in factors]
 
 
-def _share_matched(*factors: str) -> Callable[[list[dict]], float]:
+def _share_matched(factors: tuple[str, ...], layers: list[dict]) -> float:
     # Layers whose gradient spectrum follows the law of one of these Kronecker factors.
-    return lambda layers: float(np.mean([_matches(layer, factors) for layer in layers]))
+    return float(np.mean([_matches(layer, factors) for layer in layers]))
 
 
 def _rank_rule_holds(layer: dict) -> bool:
@@ -69,13 +73,13 @@ def _largest_difference_in_deviations(runs: list[dict]) -> float:
 
 
 LIST_QUANTITIES: dict[str, Callable[[list[dict]], float]] = {
-    "alpha_gap_slack_correlation": _alpha_gap_against(_slack(np.mean)),
-    "alpha_gap_median_slack_correlation": _alpha_gap_against(_slack(np.median)),
-    "alpha_gap_r2_correlation": _alpha_gap_against(lambda layer: curvature_fit(layer).r2),
+    "alpha_gap_slack_correlation": partial(_alpha_gap_against, partial(_slack, np.mean)),
+    "alpha_gap_median_slack_correlation": partial(_alpha_gap_against, partial(_slack, np.median)),
+    "alpha_gap_r2_correlation": partial(_alpha_gap_against, _alpha_r2),
     "alpha_difference": _alpha_difference,
-    "share_matched_by_either_factor": _share_matched("delta", "A"),
-    "share_matched_by_delta": _share_matched("delta"),
-    "share_matched_by_A": _share_matched("A"),
+    "share_matched_by_either_factor": partial(_share_matched, ("delta", "A")),
+    "share_matched_by_delta": partial(_share_matched, ("delta",)),
+    "share_matched_by_A": partial(_share_matched, ("A",)),
     "share_rank_rule_holds": lambda layers: float(np.mean([_rank_rule_holds(layer) for layer in layers])),
     "epoch_of_most_power_law_wins": _epoch_of_most_power_law_wins,
     "participation_change": lambda nets: nets[-1]["eff_rank_curvature_pr"] - nets[0]["eff_rank_curvature_pr"],

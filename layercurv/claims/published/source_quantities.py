@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -78,12 +79,16 @@ def _weight_tail_reaches_s(entry: dict) -> float:
     return float(1 + 1 / (2 * entry["s_weight"]) >= s(entry))
 
 
-def _wins(law: str, choose: Callable[[dict], str]) -> Callable[[dict], float]:
-    return lambda entry: float(choose(entry) == law)
+def _wins(law: str, choose: Callable[[dict], str], entry: dict) -> float:
+    return float(choose(entry) == law)
 
 
-def _log10_chi(reduce: Callable) -> Callable[[dict], float]:
-    return lambda entry: float(np.log10(reduce(chi(entry))))
+def _log10_chi(reduce: Callable, entry: dict) -> float:
+    return float(np.log10(reduce(chi(entry))))
+
+
+def _chi_decade(entry: dict) -> float:
+    return float(np.floor(_log10_chi(np.median, entry)))  # 5.0e5 lies in the decade of 10^5
 
 
 # One entry to one number.
@@ -103,10 +108,10 @@ QUANTITIES: dict[str, Callable[[dict], float]] = {
     "alpha_kronecker": lambda entry: against_sigma(entry, numbers(entry, "h_exact") / chi(entry)).slope,
     "chi_slope": lambda entry: against_sigma(entry, chi(entry)).slope,
     "chi_median": lambda entry: float(np.median(chi(entry))),
-    "chi_log10_smallest": _log10_chi(np.min),
-    "chi_log10_median": _log10_chi(np.median),
-    "chi_log10_largest": _log10_chi(np.max),
-    "chi_decade": lambda entry: float(np.floor(_log10_chi(np.median)(entry))),  # 5.0e5 lies in the decade of 10^5
+    "chi_log10_smallest": partial(_log10_chi, np.min),
+    "chi_log10_median": partial(_log10_chi, np.median),
+    "chi_log10_largest": partial(_log10_chi, np.max),
+    "chi_decade": _chi_decade,
     "concentration_mean": lambda entry: float(concentrations(entry).mean()),
     "concentration_median": lambda entry: float(np.median(concentrations(entry))),
     "singular_value_gap": lambda entry: float(numbers(entry, "sigma")[0] / numbers(entry, "sigma")[1]),
@@ -122,6 +127,6 @@ QUANTITIES: dict[str, Callable[[dict], float]] = {
     "zeta_bound_holds": _zeta_bound_holds,
     "weight_decay_reaches_s": lambda entry: float(entry["s_weight"] >= s(entry)),
     "weight_tail_reaches_s": _weight_tail_reaches_s,
-    **{f"{law}_wins": _wins(law, winner) for law in STORED_LAWS},
-    **{f"stored_{law}_wins": _wins(law, stored_winner) for law in STORED_LAWS},
+    **{f"{law}_wins": partial(_wins, law, winner) for law in STORED_LAWS},
+    **{f"stored_{law}_wins": partial(_wins, law, stored_winner) for law in STORED_LAWS},
 }

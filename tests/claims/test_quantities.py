@@ -1,0 +1,96 @@
+"""What a claim recomputes of our own layers, against the reference and against what was planted."""
+
+import copy
+import math
+
+import numpy as np
+import pytest
+
+from layercurv.claims.quantities import QUANTITIES
+from tests.records import ALPHA, smoke_record
+from tests.reference.claims import quantity as reference
+
+LAYERS = [layer for seed in (0, 1) for layer in smoke_record(seed, "small")["measurements"]["layers"]]
+FROM_GAP = {"chi_log10_median"}
+
+
+def layer(**changes) -> dict:
+    changed = copy.deepcopy(LAYERS[2])
+    return changed | changes
+
+
+@pytest.mark.parametrize("name", sorted(set(QUANTITIES) - FROM_GAP))
+def test_every_quantity_is_what_the_reference_finds(name):
+    for number, entry in enumerate(LAYERS):
+        found, expected = QUANTITIES[name](entry), reference(name, entry)
+        assert found == pytest.approx(expected, rel=1e-8, abs=1e-9), (number, entry["name"])
+
+
+def test_planted_exponents_are_found():
+    for entry in LAYERS:
+        assert QUANTITIES["alpha"](entry) == pytest.approx(ALPHA[entry["name"]], abs=0.2)
+        assert QUANTITIES["gamma"](entry) == pytest.approx(0.8, abs=1e-9)
+
+
+def test_counts_of_what_is_dropped():
+    head = next(entry for entry in LAYERS if entry["name"] == "fc")
+    assert [QUANTITIES[name](head) for name in ("n_valid", "n_null", "n_negative")] == [7, 1, 0]
+    negative = layer(curvatures=[-1.0, *LAYERS[2]["curvatures"][1:]])
+    assert [QUANTITIES[name](negative) for name in ("n_valid", "n_null", "n_negative")] == [7, 0, 1]
+
+
+def test_the_interval_holds_two_or_not():
+    sigma = np.array(LAYERS[2]["singular_values"])
+    wiggle = np.exp(0.2 * np.cos(np.arange(sigma.size) * 2.0))
+    for alpha, holds in ((2.0, 1.0), (1.0, 0.0), (3.0, 0.0)):
+        entry = layer(curvatures=(sigma**alpha * wiggle).tolist())
+        assert QUANTITIES["alpha_interval_holds_2"](entry) == pytest.approx(holds)
+
+
+def test_differences_from_what_is_stored_are_seen_wherever_they_are():
+    for change in (
+        lambda e: e["fits"]["alpha"].update(slope=e["fits"]["alpha"]["slope"] + 0.25),
+        lambda e: e["fits"]["gamma"].update(intercept=e["fits"]["gamma"]["intercept"] - 0.25),
+        lambda e: e["fits"]["s_unsorted"].update(r2=e["fits"]["s_unsorted"]["r2"] + 0.25),
+        lambda e: e["fits"].update(n_valid=e["fits"]["n_valid"] + 0.25),
+        lambda e: e["fits"].update(transfer_relative_error=e["fits"]["transfer_relative_error"] + 0.25),
+    ):
+        entry = layer()
+        change(entry)
+        assert QUANTITIES["stored_fit_difference"](entry) == pytest.approx(0.25)
+    for kind in ("empirical", "ggn"):
+        entry = layer()
+        entry["alpha_slopes"][kind]["chi"] -= 0.25
+        assert QUANTITIES["stored_slope_difference"](entry) == pytest.approx(0.25)
+    assert QUANTITIES["stored_fit_difference"](layer()) == pytest.approx(0, abs=1e-12)
+
+
+def test_engines_are_compared_relative_to_the_reference():
+    entry = layer(engine_check={"found": [1.0, 0.5], "double_backward": [1.25, 0.4]})
+    assert QUANTITIES["engine_difference"](entry) == pytest.approx(0.25)
+    with pytest.raises(ValueError, match="zip"):
+        QUANTITIES["engine_difference"](layer(engine_check={"found": [1.0], "double_backward": [1.0, 2.0]}))
+
+
+def test_relative_errors_leave_out_what_no_fit_uses():
+    entry = layer(curvature_standard_errors=[0.5 * h for h in LAYERS[2]["curvatures"]])
+    entry["curvature_standard_errors"][3] *= 2
+    assert QUANTITIES["largest_relative_error"](entry) == pytest.approx(1.0)
+    assert QUANTITIES["median_relative_error"](entry) == pytest.approx(0.5)
+    entry["is_null"] = [i == 3 for i in range(8)]
+    assert QUANTITIES["largest_relative_error"](entry) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("name", ["engine_difference", "largest_relative_error", "stored_slope_difference"])
+def test_nan_among_values_makes_nan(name):
+    entry = layer()
+    entry["engine_check"] = {"found": [math.nan, 0.5], "double_backward": [1.0, 0.4]}
+    entry["curvature_standard_errors"][2] = math.nan
+    entry["alpha_slopes"]["empirical"]["rho_d"] = math.nan
+    assert math.isnan(QUANTITIES[name](entry))
+
+
+def test_chi_of_a_gap_record_leaves_out_null_and_negative_directions():
+    gap = {"empirical": {"kronecker": [0.5, 0.25, 0.1, 0.0, 1.0]}}
+    entry = {"curvatures": [5.0, 25.0, -1.0, 1.0, 7.0], "is_null": [False, False, False, False, True], "gap": gap}
+    assert QUANTITIES["chi_log10_median"](entry) == pytest.approx(math.log10((10 + 100) / 2))
