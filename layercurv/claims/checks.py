@@ -9,6 +9,7 @@ import numpy as np
 
 from layercurv.claims.claim import Claim
 from layercurv.errors import InputError, shown
+from layercurv.fits import equivalence_test
 
 
 class NotEvaluable(Exception):  # ruff: ignore[error-suffix-on-exception-name] - a reason, not an error of the program
@@ -31,6 +32,9 @@ def _std(values: np.ndarray) -> float:
     return float(values.std(ddof=1))
 
 
+# What a claim's numbers are multiplied by. Points are differences of percentages.
+UNITS = {"": 1, "%": 100, "points": 100}
+
 REDUCERS: dict[str, Callable[[np.ndarray], float]] = {
     "same": _same,
     "count": lambda values: float(values.size),
@@ -41,6 +45,43 @@ REDUCERS: dict[str, Callable[[np.ndarray], float]] = {
     "min": lambda values: float(values.min()),
     "max": lambda values: float(values.max()),
 }
+
+
+def _equivalence_p(sample: np.ndarray, reference: np.ndarray, margin: float) -> float:
+    try:
+        return equivalence_test(sample, reference, margin, paired=False)["p"]
+    except InputError as error:
+        raise NotEvaluable(str(error)) from error
+
+
+# What becomes of two groups of records, one value of each; the last argument is the claim's margin. That two are the
+# same is claimed by `equivalence_p` only: a difference that is not significant shows nothing.
+COMPARISONS: dict[str, Callable[[np.ndarray, np.ndarray, float], float]] = {
+    "mean_difference": lambda sample, reference, _: float(sample.mean() - reference.mean()),
+    "equivalence_p": _equivalence_p,
+}
+
+
+def compare_values(sample: list, reference: list, comparison: str, margin: float) -> float:
+    """Compare two groups of numbers.
+
+    Args:
+        sample: One number per record.
+        reference: One number per record of the other group.
+        comparison: A key of `COMPARISONS`.
+        margin: The largest difference that does not matter, in the unit of the numbers.
+
+    Returns:
+        The result of the comparison.
+
+    Raises:
+        NotEvaluable: If a group is empty, or a value is not a finite number.
+    """
+    groups = []
+    for values in (sample, reference):
+        reduce_values(values, "count")  # refuses what is no number
+        groups.append(np.asarray(values, dtype=np.float64))
+    return COMPARISONS[comparison](*groups, margin)
 
 
 def reduce_values(values: list, reducer: str) -> float:

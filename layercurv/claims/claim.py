@@ -29,12 +29,16 @@ class Claim:
     select: str  # JMESPath, applied to each record
     quantity: str | None  # recomputed from each selected layer; None takes the selected numbers themselves
     within: str | None  # reducer over the values of one record, before `reduce`
-    reduce: str  # reducer over all values
+    reduce: str  # reducer over all values, or a comparison with `reference`
     check: str
     stated: str  # as printed
-    unit: str  # "" or "%"
+    unit: str  # "", "%" or "points"
     tolerance: str  # "printed", "exact", or a number: then it is a waiver, counted, and `reason` says why
     reason: str  # why this tolerance
+    reference: tuple[str, ...] = ()  # records that the others are compared with
+    margin: str | None = (
+        None  # of an equivalence test, in the claim's unit: the largest difference that does not matter
+    )
     file: str = ""  # the claims file
     line: int = 0  # of its id in that file
 

@@ -4,7 +4,14 @@ import fnmatch
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from layercurv.claims.checks import Disagreement, NotEvaluable, accepted_interval, reduce_values
+from layercurv.claims.checks import (
+    UNITS,
+    Disagreement,
+    NotEvaluable,
+    accepted_interval,
+    compare_values,
+    reduce_values,
+)
 from layercurv.claims.claim import EXIT_CODES, Claim, Status, Verdict
 from layercurv.claims.quantities import QUANTITIES
 from layercurv.claims.records import SealedRecords
@@ -100,8 +107,15 @@ def recompute(claim: Claim, records: SealedRecords) -> tuple[float, tuple[float,
     """
     per_record = [_values(claim, name, records) for name in claim.records]
     values = [value for values in per_record for value in values]
+    factor = UNITS[claim.unit]
+    if claim.reference:
+        others = [_values(claim, name, records) for name in claim.reference]
+        groups = [[reduce_values(values, claim.within) for values in group] for group in (per_record, others)]
+        margin = float(claim.margin) / factor if claim.margin else 0.0
+        found = compare_values(*groups, claim.reduce, margin)
+        return found * (factor if claim.reduce == "mean_difference" else 1), tuple(values)
     to_reduce = values if claim.within is None else [reduce_values(values, claim.within) for values in per_record]
-    return reduce_values(to_reduce, claim.reduce) * (100 if claim.unit == "%" else 1), tuple(values)
+    return reduce_values(to_reduce, claim.reduce) * factor, tuple(values)
 
 
 class _Unusable(NotEvaluable):
@@ -149,9 +163,9 @@ def _verdict(claim: Claim, status: Status, detail: str, **found) -> Verdict:
         claim.id,
         status,
         detail,
-        stated=claim.stated + claim.unit,
+        stated=claim.stated + (f" {claim.unit}" if claim.unit == "points" else claim.unit),
         sentence=claim.sentence,
-        source=tuple(f"{name}: {steps}" for name in claim.records),
+        source=tuple(f"{name}: {steps}" for name in (*claim.records, *claim.reference)),
         file=claim.file,
         line=claim.line,
         **found,

@@ -72,6 +72,6 @@ class Gate:
 
 
 def _needed(claims: list[Claim], rows: list[Row], records: SealedRecords) -> set[str]:
-    names = {name for claim in claims for name in claim.records}
+    names = {name for claim in claims for name in (*claim.records, *claim.reference)}
     variants = {row.replication.variant for row in rows} - {None}
     return names.union(*(seeds_of(variant, records) for variant in variants)) | ({AUDIT} if rows else set())

@@ -4,7 +4,7 @@ import re
 from decimal import Decimal
 from pathlib import Path
 
-from layercurv.claims.checks import CHECKS, REDUCERS, accepted_interval
+from layercurv.claims.checks import CHECKS, COMPARISONS, REDUCERS, UNITS, accepted_interval
 from layercurv.claims.claim import Claim
 from layercurv.claims.closed_toml import decimal_number, filled_table, id_lines, read_toml
 from layercurv.claims.quantities import QUANTITIES
@@ -17,8 +17,8 @@ PUBLISHED, FLOOR, NUMERALS = "published.toml", "floor.toml", "numerals.toml"
 _ID = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+")
 _RECORD = re.compile(r"[A-Za-z0-9_]+/[A-Za-z0-9][A-Za-z0-9_.+=,-]*\.(paper|small|smoke)\.json")
 _TEXTS = ("id", "sentence", "place", "select", "reduce", "check", "stated", "tolerance", "reason")
-_OPTIONAL = {"quantity": None, "within": None, "unit": ""}
-_ALL_TEXTS = {*_TEXTS, "quantity", "within"}
+_OPTIONAL = {"quantity": None, "within": None, "unit": "", "reference": [], "margin": None}
+_ALL_TEXTS = {*_TEXTS, "quantity", "within", "margin"}
 
 
 def load_claims(folder: Path) -> list[Claim]:
@@ -62,31 +62,42 @@ def _claim(table: dict, shared_records: object, file: Path, number: int, line: i
     shared = {} if shared_records is None else {"records": shared_records}
     try:
         table = filled_table(shared | table, required={*_TEXTS, "records"}, optional=_OPTIONAL, texts=_ALL_TEXTS)
-        records = table.pop("records")
-        if not isinstance(records, list) or not records or not all(isinstance(r, str) for r in records):
-            raise InputError(f"expected records to be a list of at least one path, got {shown(records)}")
-        claim = Claim(records=tuple(records), file=str(file), line=line, **table)
+        records, reference = (_paths(table.pop(key), key) for key in ("records", "reference"))
+        if not records:
+            raise InputError("expected records to be a list of at least one path, got []")
+        claim = Claim(records=records, reference=reference, file=str(file), line=line, **table)
         _validate(claim)
     except InputError as error:
         raise InputError(f"{where}: {error}") from error
     return claim
 
 
+def _paths(value: object, key: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(path, str) for path in value):
+        raise InputError(f"expected {key} to be a list of paths, got {shown(value)}")
+    return tuple(value)
+
+
 def _validate(claim: Claim) -> None:
     if not _ID.fullmatch(claim.id):
         raise InputError(f"expected an id like 'alpha_map.conv_median', got {shown(claim.id)}")
-    for record in claim.records:
+    named = (*claim.records, *claim.reference)
+    for record in named:
         _validate_record(claim, record)
-    if len(set(claim.records)) < len(claim.records):
+    if len(set(named)) < len(named):
         raise InputError("a record is listed twice")
-    choose("reducer", claim.reduce, REDUCERS)
+    choose("reducer", claim.reduce, COMPARISONS if claim.reference else REDUCERS)
+    if claim.reference and claim.within is None:
+        raise InputError("a comparison takes one value of each record: name the reducer in `within`")
+    if (claim.reduce == "equivalence_p") != (claim.margin is not None):
+        raise InputError("expected a margin with equivalence_p, and with nothing else")
     choose("check", claim.check, CHECKS)
     if claim.within is not None:
         choose("reducer", claim.within, REDUCERS)
     if claim.quantity is not None:
         choose("quantity", claim.quantity, QUANTITIES)
-    if claim.unit not in ("", "%"):
-        raise InputError(f"expected unit '' or '%', got {shown(claim.unit)}")
+    if claim.unit not in UNITS:
+        raise InputError(f"expected unit '', '%' or 'points', got {shown(claim.unit)}")
     _validate_numbers(claim)
     compiled(claim.select)
     accepted_interval(claim)
@@ -104,5 +115,7 @@ def _validate_record(claim: Claim, record: str) -> None:
 
 def _validate_numbers(claim: Claim) -> None:
     decimal_number(claim.stated)
+    if claim.margin is not None and decimal_number(claim.margin) <= Decimal(0):
+        raise InputError(f"expected a margin above 0, got {claim.margin!r}")
     if claim.is_waiver and decimal_number(claim.tolerance) <= Decimal(0):
         raise InputError(f"expected a tolerance above 0, or 'exact', got {claim.tolerance!r}")

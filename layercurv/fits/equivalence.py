@@ -1,6 +1,7 @@
 """Showing that two means are equal up to a margin, and correcting for many tests."""
 
 import numpy as np
+from scipy.special import stdtr, stdtrit
 
 from layercurv.errors import InputError
 
@@ -32,26 +33,30 @@ def equivalence_test(sample, reference, margin: float, paired: bool) -> dict:
     Equivalence tests: a practical primer.
     """
     sample, reference = _checked(sample, reference, margin, paired)
-    # Imported here: scipy.stats takes 0.4 s, and verifying claims imports this package without needing it.
-    from scipy import stats
-
-    def t_test(shift: float, alternative: str):
-        if paired:
-            return stats.ttest_1samp(sample - reference, shift, alternative=alternative)
-        return stats.ttest_ind(sample - shift, reference, equal_var=False, alternative=alternative)
-
-    interval = t_test(0.0, "two-sided").confidence_interval(1 - 2 * LEVEL)
-    p_lower, p_upper = t_test(-margin, "greater").pvalue, t_test(margin, "less").pvalue
+    difference = float(sample.mean() - reference.mean())
+    error, freedom = _standard_error(sample, reference, paired)
+    half = float(stdtrit(freedom, 1 - LEVEL)) * error
+    p_lower, p_upper = (float(stdtr(freedom, -(margin + sign * difference) / error)) for sign in (1, -1))
     return {
-        "difference": float(sample.mean() - reference.mean()),
-        "ci90_low": float(interval.low),
-        "ci90_high": float(interval.high),
-        "p_lower": float(p_lower),
-        "p_upper": float(p_upper),
-        "p": float(max(p_lower, p_upper)),
-        "equivalent": bool(max(p_lower, p_upper) < LEVEL),
+        "difference": difference,
+        "ci90_low": difference - half,
+        "ci90_high": difference + half,
+        "p_lower": p_lower,
+        "p_upper": p_upper,
+        "p": max(p_lower, p_upper),
+        "equivalent": max(p_lower, p_upper) < LEVEL,
         "margin": float(margin),
     }
+
+
+def _standard_error(sample: np.ndarray, reference: np.ndarray, paired: bool) -> tuple[float, float]:
+    # Of the difference of means, with its degrees of freedom (Welch-Satterthwaite where unpaired). By formula, for
+    # importing scipy.stats takes 0.4 s, which verifying claims has not got.
+    if paired:
+        return float((sample - reference).std(ddof=1)) / sample.size**0.5, sample.size - 1.0
+    parts = [(x.var(ddof=1) / x.size, x.size - 1) for x in (sample, reference)]
+    variance = sum(part for part, _ in parts)
+    return float(variance) ** 0.5, float(variance**2 / sum(part**2 / n for part, n in parts))
 
 
 def holm(p_values) -> list[float]:

@@ -189,6 +189,7 @@ def test_percent_multiplies_by_a_hundred(house):
     assert gate(house) == 1
 
 
+COMPARED = {"records": RECORDS[:1], "reference": RECORDS[1:], "within": "same", "reduce": "mean_difference"}
 CASES = [
     ({"check": "approximately"}, "unknown check 'approximately'; expected one of: above, below, equals"),
     ({"reduce": "mode"}, "unknown reducer 'mode'"),
@@ -201,7 +202,7 @@ CASES = [
     ({"tolerance": "loose"}, "expected a decimal number, got 'loose'"),
     ({"tolerance": "-1"}, "tolerance"),
     ({"check": "below"}, "does not take tolerance 'printed'"),
-    ({"unit": "kg"}, "expected unit"),
+    ({"unit": "kg"}, "expected unit '', '%' or 'points', got 'kg'"),
     ({"id": "Median"}, "expected an id like"),
     ({"reason": " "}, "expected reason to be a text that is not empty"),
     ({"reason": None}, "key 'reason' is missing"),
@@ -213,6 +214,21 @@ CASES = [
     ({"records": ["alpha_map/..x/y.small.json"]}, "expected a record path"),
     ({"records": ["alpha_map/net.smoke.json"]}, "never rests on a smoke record"),
     ({"records": [RECORDS[0], RECORDS[0]]}, "listed twice"),
+    ({"records": "x"}, "expected records to be a list of paths"),
+    ({"reference": "x"}, "expected reference to be a list of paths"),
+    ({"reference": [1]}, "expected reference to be a list of paths"),
+    ({"records": RECORDS[:1], "reference": RECORDS[:1]}, "listed twice"),
+    (
+        {"records": RECORDS[:1], "reference": RECORDS[1:]},
+        "unknown reducer 'median'; expected one of: equivalence_p, mean_",
+    ),
+    ({"records": RECORDS[:1], "reference": RECORDS[1:], "reduce": "mean_difference"}, "name the reducer in `within`"),
+    ({"reduce": "mean_difference"}, "unknown reducer 'mean_difference'"),
+    ({"margin": "0.1"}, "expected a margin with equivalence_p, and with nothing else"),
+    (COMPARED | {"reduce": "equivalence_p"}, "expected a margin with equivalence_p"),
+    (COMPARED | {"reduce": "equivalence_p", "margin": "0"}, "expected a margin above 0"),
+    (COMPARED | {"reduce": "equivalence_p", "margin": "x"}, "expected a decimal number"),
+    (COMPARED | {"reference": ["alpha_map/x.smoke.json"]}, "never rests on a smoke record"),
 ]
 BAD_CLAIMS = [changes for changes, _ in CASES]
 

@@ -91,6 +91,13 @@ def test_nan_among_values_makes_nan(name):
 
 
 def test_chi_of_a_gap_record_leaves_out_null_and_negative_directions():
-    gap = {"empirical": {"kronecker": [0.5, 0.25, 0.1, 0.0, 1.0]}}
-    entry = {"curvatures": [5.0, 25.0, -1.0, 1.0, 7.0], "is_null": [False, False, False, False, True], "gap": gap}
+    gap = {"empirical": {"kronecker": [0.05, 0.025, 0.1, 0.0, 1.0, 0.1]}}
+    null = [False, False, False, False, True, False]
+    entry = {"curvatures": [0.5, 2.5, -1.0, 1.0, 7.0, 0.0], "is_null": null, "gap": gap}
     assert QUANTITIES["chi_log10_median"](entry) == pytest.approx(math.log10((10 + 100) / 2))
+
+
+def test_lists_of_different_lengths_are_refused():
+    for name in ("largest_relative_error", "median_relative_error"):
+        with pytest.raises(ValueError, match="zip"):
+            QUANTITIES[name](layer(curvature_standard_errors=[0.1] * 7))

@@ -16,6 +16,7 @@ from tests.claims.published.planted import audit, build_audit, reading, row, wri
 from tests.claims.published.test_load import BAD_ROWS
 from tests.claims.published.test_replication import plan
 from tests.claims.test_gate import BAD_CLAIMS
+from tests.claims.test_result_sets import write as write_accuracies
 
 NUMBER = {"quantity": None, "reduce": "mean", "stated": "0.70"}
 CLAIMS = [
@@ -109,6 +110,21 @@ def test_whole_freezing(tmp_path, capsys):
     for part in (record["provenance"], record["measurements"]["files"]):
         part.clear()
     assert_golden("frozen.json", json.dumps(record, indent=1), house)
+
+
+def test_whole_comparison(tmp_path, capsys):
+    a, b = tmp_path / "a", tmp_path / "b"
+    for folder, shift in ((a, 0.0), (b, 0.001)):
+        write_accuracies(folder, "same", (0.90, 0.91, 0.92))
+        write_accuracies(folder, "one_seed", [0.5 + shift])
+        write_accuracies(folder, "shifted", [0.5 + 100 * shift + 0.001 * i for i in range(4)])
+    write_accuracies(a, "first_only", (0.5, 0.6))
+    write_accuracies(b, "second_only", [0.123456789])
+    (a / "other").mkdir()
+    (a / "other" / "x.small.json").write_text("no record of an experiment with headlines")
+    for options in ((), ("--partial",)):
+        assert main(["diff", str(a), str(b), *options]) == 3
+        assert_golden(f"diff{''.join(options)}.txt", re.sub(r" +\n", "\n", capsys.readouterr().out))
 
 
 def test_whole_messages_of_malformed_claims(house):

@@ -38,7 +38,7 @@ def change_values(
 ) -> None:
     records = SealedRecords(folder)
     rows = [row for row in rows if row.replication.variant is not None]
-    names = {name for claim in claims for name in claim.records}
+    names = {name for claim in claims for name in (*claim.records, *claim.reference)}
     names |= {name for row in rows for name in seeds_of(row.replication.variant, records)}
     memory = Memory([records.get(name)[0] for name in names])
     memory.remember_all(QUANTITIES)
@@ -51,7 +51,7 @@ def change_values(
 def _readers_of(name: str, claims: list[Claim], rows: list[Row], records: SealedRecords) -> dict[tuple, list]:
     document, problem = records.get(name)
     assert problem is None, name
-    subjects = [claim for claim in claims if name in claim.records]
+    subjects = [claim for claim in claims if name in (*claim.records, *claim.reference)]
     subjects += [row for row in rows if name in seeds_of(row.replication.variant, records)]
     return readers(subjects, lambda subject, traced: _judge(subject, Forged(records, name, traced, True)), document)
 
@@ -77,7 +77,8 @@ def _judge(subject: Claim | Row, records: SealedRecords):
 
 def _true(subject: Claim | Row, records: SealedRecords) -> bool:
     if isinstance(subject, Claim):
-        return reference.claim_is_true(subject, [records.get(name)[0] for name in subject.records])
+        groups = ([records.get(name)[0] for name in names] for names in (subject.records, subject.reference))
+        return reference.claim_is_true(subject, *groups)
     documents = [records.get(name)[0] for name in seeds_of(subject.replication.variant, records)]
     return reference.replication_verdict(subject, documents) == subject.replication.verdict
 

@@ -12,16 +12,32 @@ import numpy as np
 from scipy import stats
 
 
-def claim_is_true(claim, documents: list) -> bool:
+def claim_is_true(claim, documents: list, others: list) -> bool:
     """Say whether a claim holds; what cannot be evaluated does not."""
     try:
         per_record = [_values(claim.select, claim.quantity, document) for document in documents]
         if claim.within is not None:
             per_record = [[reduce(values, claim.within)] for values in per_record]
-        value = reduce([value for values in per_record for value in values], claim.reduce)
+        found = [value for values in per_record for value in values]
+        if claim.reference:
+            rest = [reduce(_values(claim.select, claim.quantity, document), claim.within) for document in others]
+            return _holds(claim, _compared(claim, found, rest))
+        value = reduce(found, claim.reduce)
     except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, np.linalg.LinAlgError):
         return False
-    return _holds(claim, value * (100 if claim.unit == "%" else 1))
+    return _holds(claim, value * (100 if claim.unit else 1))
+
+
+def _compared(claim, first: list[float], second: list[float]) -> float:
+    percent = 100 if claim.unit else 1
+    if claim.reduce == "mean_difference":
+        return (statistics.fmean(first) - statistics.fmean(second)) * percent
+    margin = float(claim.margin) / percent
+    tests = ((margin, "greater"), (-margin, "less"))
+    return max(
+        float(stats.ttest_ind([x + shift for x in first], second, equal_var=False, alternative=side).pvalue)
+        for shift, side in tests
+    )
 
 
 def replication_verdict(row, documents: list) -> str | None:

@@ -61,7 +61,7 @@ def recomputed(verdict: Verdict) -> str:
     Returns:
         Six digits with the unit of what is stated; empty if there is no value.
     """
-    unit = "%" if verdict.stated.endswith("%") else ""
+    unit = next((unit for unit in ("%", " points") if verdict.stated.endswith(unit)), "")
     return "" if verdict.value is None else f"{verdict.value:.6g}{unit}"
 
 

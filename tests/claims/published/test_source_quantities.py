@@ -167,12 +167,12 @@ def test_a_list_that_is_none_is_not_evaluable(bad):
 
 LAYERS = [
     entry(alpha, h_sum_of_products=(ratio * K).tolist(), h_product_of_sums=K.tolist())
-    for alpha, ratio in ((2.0, 1.0), (2.5, 1.4), (1.6, 1.2))
+    for alpha, ratio in ((2.0, 1.0), (2.5, 1.4), (1.6, 0.9))
 ]
 
 
 def test_correlations_over_layers_are_those_of_what_was_planted():
-    gaps, slacks = [0.0, 0.5, 0.4], [0.0, 0.4, 0.2]
+    gaps, slacks = [0.0, 0.5, 0.4], [0.0, 0.4, 0.1]
     expected = np.corrcoef(gaps, slacks)[0, 1]
     assert LIST_QUANTITIES["alpha_gap_slack_correlation"](LAYERS) == pytest.approx(expected)
     assert LIST_QUANTITIES["alpha_gap_median_slack_correlation"](LAYERS) == pytest.approx(expected)
@@ -222,13 +222,48 @@ def test_differences_between_entries():
 
 
 def test_runs_are_compared_by_their_seeds():
-    runs = [{"seeds": [1.0, 2.0, 3.0], "mean_best": 2.0}, {"seeds": [2.0, 2.5], "mean_best": 2.3}, {"seeds": [1.5]}]
-    assert LIST_QUANTITIES["mean_gain"](runs) == pytest.approx(0.25)
+    runs = [{"seeds": [2.0, 4.0, 6.0], "mean_best": 4.0}, {"seeds": [5.0, 5.5], "mean_best": 4.3}, {"seeds": [3.5]}]
+    assert LIST_QUANTITIES["mean_gain"](runs) == pytest.approx(1.25)
     assert LIST_QUANTITIES["stored_mean_gain"](runs) == pytest.approx(0.3)
-    assert LIST_QUANTITIES["largest_mean_difference"](runs) == pytest.approx(0.5)
-    assert LIST_QUANTITIES["largest_difference_in_deviations"](runs) == pytest.approx(
-        0.5
-    )  # the baseline's standard deviation is 1
+    assert LIST_QUANTITIES["largest_mean_difference"](runs) == pytest.approx(1.25)
+    assert LIST_QUANTITIES["largest_mean_difference"](runs[::2]) == pytest.approx(0.5)  # below the baseline
+    assert LIST_QUANTITIES["largest_difference_in_deviations"](runs) == pytest.approx(0.625)  # its deviation is 2
+
+
+def test_zeros_are_dropped_wherever_a_logarithm_is_taken():
+    h = [*H[:-1].tolist(), 0.0]
+    expected = -np.polyfit(np.log(np.arange(1, 10)), np.log(H[:-1]), 1)[0]
+    assert QUANTITIES["s"](entry(h_exact=h)) == pytest.approx(expected)
+    assert QUANTITIES["alpha"](entry(h_exact=h)) == pytest.approx(1.5)
+    for key in ("h_kron_top30", "sigma_top30"):
+        values = [0.0, *entry()[key][1:]]
+        assert QUANTITIES["kronecker_correlation"](entry(**{key: values})) == pytest.approx(1.0)
+    noisy = entry(h_kron_top30=(SIGMA**2 * NOISE).tolist())
+    expected = np.corrcoef(np.log(SIGMA**2 * NOISE), np.log(SIGMA))[0, 1]
+    assert QUANTITIES["kronecker_correlation"](noisy) == pytest.approx(expected)
+
+
+def test_a_null_direction_is_told_relative_to_the_largest():
+    for scale in (1e-4, 1e4):
+        sigma, h = scale * SIGMA, H.copy()
+        sigma[-1], h[-1] = 1.5e-6 * sigma[0], 1e-9
+        kept = entry(sigma=sigma.tolist(), h_exact=h.tolist())
+        assert QUANTITIES["transfer_relative_error_without_null"](kept) > 0.01
+        sigma[-1] = 0.5e-6 * sigma[0]
+        dropped = entry(sigma=sigma.tolist(), h_exact=h.tolist())
+        assert QUANTITIES["transfer_relative_error_without_null"](dropped) == pytest.approx(0, abs=1e-9)
+
+
+def test_r2_of_curvatures_that_do_not_vary_is_undefined():
+    with pytest.raises(NotEvaluable, match=r"^R2 of h against sigma\^2 is undefined$"):
+        QUANTITIES["curvature_r2_of_sigma_squared"](entry(h_exact=[1.0] * 10))
+
+
+@pytest.mark.parametrize(("decay", "tail", "both"), [(1.19, 1 / 0.42, (0.0, 1.0)), (1.21, 1 / 0.38, (1.0, 1.0))])
+def test_weights_are_held_against_s(decay, tail, both):
+    names = ("weight_decay_reaches_s", "weight_tail_reaches_s")
+    assert [QUANTITIES[name](entry(s_weight=decay)) for name in names] == [both[0], 1.0]
+    assert QUANTITIES["weight_tail_reaches_s"](entry(s_weight=tail)) == pytest.approx(float(1 + 0.5 / tail >= 1.2))
 
 
 def test_nan_among_stored_values_is_never_passed_over():

@@ -1,0 +1,70 @@
+"""Two groups of records compared: a difference of means, and equivalence by two one-sided tests."""
+
+import json
+
+import pytest
+from scipy import stats
+
+from layercurv.results.manifest import freeze
+from tests.claims.house import build_house, claim_text, gate, write_claims
+
+FIRST, SECOND = (0.50, 0.52, 0.51), (0.505, 0.525, 0.530)
+NAMES = [f"alpha_map/net_seed{seed}.small.json" for seed in range(6)]
+
+
+@pytest.fixture
+def six(tmp_path):
+    house = build_house(tmp_path, n_seeds=6)
+    for name, value in zip(NAMES, FIRST + SECOND, strict=True):
+        path = house / "results" / name
+        record = json.loads(path.read_text())
+        record["measurements"]["training"]["test_accuracy"] = value
+        path.write_text(json.dumps(record))
+    freeze(house / "results")
+    return house
+
+
+def claim(stated: str, **changes) -> str:
+    fields = {
+        "select": "measurements.training.test_accuracy",
+        "quantity": None,
+        "within": "same",
+        "records": NAMES[:3],
+        "reference": NAMES[3:],
+        "stated": stated,
+        "reduce": "mean_difference",
+    }
+    return claim_text(**fields | changes)
+
+
+@pytest.mark.parametrize(
+    ("stated", "unit", "code"), [("-0.01", "", 0), ("-1.0", "points", 0), ("0.01", "", 1), ("-1.1", "%", 1)]
+)
+def test_a_difference_of_means(six, stated, unit, code):
+    write_claims(six, claim(stated, unit=unit))
+    assert gate(six) == code
+
+
+@pytest.mark.parametrize("margin", [0.005, 0.03])
+def test_equivalence_is_shown_by_two_one_sided_tests(six, margin):
+    lower = stats.ttest_ind([x + margin for x in FIRST], SECOND, equal_var=False, alternative="greater").pvalue
+    upper = stats.ttest_ind([x - margin for x in FIRST], SECOND, equal_var=False, alternative="less").pvalue
+    p = max(lower, upper)
+    write_claims(six, claim(f"{p:.4f}", reduce="equivalence_p", margin=str(margin)))
+    assert gate(six) == 0
+    write_claims(six, claim(f"{p:.4f}", reduce="equivalence_p", margin=str(100 * margin), unit="%"))
+    assert gate(six) == 0  # the margin is in the claim's unit, a probability has none
+    write_claims(six, claim(f"{p + 0.001:.4f}", reduce="equivalence_p", margin=str(margin)))
+    assert gate(six) == 1
+
+
+def test_the_reference_is_guarded_like_every_record(six):
+    write_claims(six, claim("-0.01"))
+    (six / "results" / NAMES[4]).unlink()
+    assert gate(six) == 3
+
+
+def test_what_does_not_scatter_has_no_test(six):
+    same = claim("0.5", reduce="equivalence_p", margin="0.01", select="measurements.mean_loss")
+    write_claims(six, same)
+    assert gate(six) == 3
