@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -14,6 +15,7 @@ from layercurv.claims.claim import Status
 from layercurv.claims.command import main
 from layercurv.claims.engine import judge
 from layercurv.claims.load import load_claims
+from layercurv.claims.published.load import load_rows
 from layercurv.claims.records import SealedRecords
 from layercurv.results import schema
 
@@ -40,6 +42,17 @@ def test_every_frozen_record_meets_its_schema_and_names_a_clean_commit(root):
 def test_all_claims_of_the_paper_are_verified(root, monkeypatch):
     monkeypatch.chdir(root)
     assert main(["--quiet"]) == 0
+
+
+def test_the_readme_counts_the_audit_as_it_is(root):
+    rows = load_rows(root / "claims" / "published.toml")
+    counts = Counter(row.verdict for row in rows)
+    text = " ".join((root / "README.md").read_text().split())
+    assert (
+        f"Of {len(rows)} numbers, its own data support {counts['supported']} and contradict {counts['contradicted']}; "
+        f"{counts['ambiguous']} depend on how the words are read, and on {counts['unsupported']} nothing was published."
+    ) in text
+    assert [row.id for row in rows] == [f"C{number:03d}" for number in range(1, 337)]
 
 
 def test_moving_any_stated_value_by_one_or_two_units_fails(root):
