@@ -1,15 +1,24 @@
 """Numerals of a document: bound, waived, exempt by rule, or found out."""
 
+import functools
 import re
+import subprocess
+import sys
 
 import pytest
-import typst
 
 from layercurv.claims.command import main
 from layercurv.claims.coverage import Coverage, load_names, measure_coverage, pdf_text, tell_numerals
 from layercurv.errors import InputError
 
+# In a process of its own: the compiler's threads do not survive a fork, and mutation testing forks.
+COMPILE = "import sys, typst; sys.stdout.buffer.write(typst.compile(sys.stdin.buffer.read(), ignore_system_fonts=True))"
 NAMES = re.compile(r"(?<![\w.])(?:CIFAR-\d+)(?!\w)")
+
+
+@functools.cache
+def pdf_of(text: str) -> bytes:
+    return subprocess.run([sys.executable, "-c", COMPILE], input=text.encode(), capture_output=True, check=True).stdout
 
 
 @pytest.mark.parametrize(
@@ -107,8 +116,7 @@ def compiled(tmp_path):
 
     def compile_paper(plain: str, marked: str) -> list[str]:
         for name, text in (("paper", plain), ("marked", marked)):
-            (tmp_path / f"{name}.typ").write_text(text)
-            typst.compile(tmp_path / f"{name}.typ", output=tmp_path / f"{name}.pdf", ignore_system_fonts=True)
+            (tmp_path / f"{name}.pdf").write_bytes(pdf_of(text))
         return [
             "coverage",
             "--claims",
@@ -146,8 +154,7 @@ def test_a_missing_or_broken_pdf_exits_2(tmp_path, compiled, capsys):
 
 
 def test_text_comes_out_on_one_line(tmp_path):
-    (tmp_path / "a.typ").write_text("one\n\ntwo #pagebreak() three")
-    typst.compile(tmp_path / "a.typ", output=tmp_path / "a.pdf", ignore_system_fonts=True)
+    (tmp_path / "a.pdf").write_bytes(pdf_of("one\n\ntwo #pagebreak() three"))
     assert pdf_text(tmp_path / "a.pdf") == "one two three"
 
 
