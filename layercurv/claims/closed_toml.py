@@ -21,15 +21,15 @@ def read_toml(path: Path) -> dict:
         Its document.
 
     Raises:
-        InputError: If it cannot be read, does not parse or is larger than `MAX_BYTES`.
+        InputError: If it is missing, no regular file, larger than `MAX_BYTES` or does not parse.
     """
+    path = Path(path)
+    if not path.is_file() or path.stat().st_size > MAX_BYTES:
+        raise InputError(f"{path}: expected a regular file of at most {MAX_BYTES} bytes")
     try:
-        content = Path(path).read_bytes() if Path(path).stat().st_size <= MAX_BYTES else None
-        if content is not None:
-            return tomllib.loads(content.decode("utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: expected a TOML file, got one that does not parse: {shown(str(error))}") from error
-    raise InputError(f"{path}: expected at most {MAX_BYTES} bytes, got more")
 
 
 def id_lines(path: Path, n: int) -> list[int]:

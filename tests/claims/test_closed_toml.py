@@ -1,3 +1,4 @@
+import os
 from decimal import Decimal
 
 import pytest
@@ -14,7 +15,7 @@ def test_a_file_is_read_up_to_a_size(tmp_path, monkeypatch):
     monkeypatch.setattr(closed_toml, "MAX_BYTES", 6)
     assert read_toml(path) == {"a": 1}
     monkeypatch.setattr(closed_toml, "MAX_BYTES", 5)
-    with pytest.raises(InputError, match="at most 5 bytes"):
+    with pytest.raises(InputError, match="expected a regular file of at most 5 bytes"):
         read_toml(path)
 
 
@@ -26,9 +27,10 @@ def test_what_is_no_toml_is_refused(tmp_path, content):
         read_toml(path)
 
 
-def test_a_missing_file_and_a_folder_are_refused(tmp_path):
-    for path in (tmp_path / "none.toml", tmp_path):
-        with pytest.raises(InputError):
+def test_what_is_no_regular_file_is_refused_and_never_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.toml")
+    for path in (tmp_path / "none.toml", tmp_path, tmp_path / "pipe.toml"):
+        with pytest.raises(InputError, match="expected a regular file"):
             read_toml(path)
 
 

@@ -1,6 +1,7 @@
 """The gate on planted records: right claims pass, and nothing wrong gets through."""
 
 import json
+import os
 import subprocess
 import sys
 from decimal import Decimal
@@ -8,6 +9,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from layercurv.claims import records
 from layercurv.results import strict_json
 from layercurv.results.manifest import NAME
 from tests.claims.house import LAYER, MEDIAN, RECORDS, alphas, change_record, claim_text, gate, write_claims
@@ -263,3 +265,48 @@ def test_the_light_programs_import_no_torch(house, script, root):
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
     assert "HEAVY []" in done.stdout, done.stdout + done.stderr
+
+
+def test_a_record_is_read_up_to_a_size(house, monkeypatch):
+    size = max((house / "results" / name).stat().st_size for name in RECORDS)
+    monkeypatch.setattr(records, "MAX_BYTES", size)
+    assert gate(house) == 0
+    monkeypatch.setattr(records, "MAX_BYTES", size - 1)
+    assert gate(house) == 2
+
+
+def test_a_pipe_in_place_of_a_record_is_not_waited_for(house):
+    path = house / "results" / RECORDS[0]
+    path.unlink()
+    os.mkfifo(path)
+    assert gate(house) == 3
+
+
+def test_a_link_out_of_the_results_folder_is_refused(house, tmp_path):
+    path = house / "results" / RECORDS[0]
+    path.rename(tmp_path / "elsewhere.json")
+    path.symlink_to(tmp_path / "elsewhere.json")
+    assert gate(house) == 2
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "../x.json",
+        "/etc/passwd",
+        "alpha_map/../../x.json",
+        "alpha_map/x.txt",
+        "x.json",
+        "a/b/c.json",
+        "alpha_map/a b.json",
+    ],
+)
+def test_a_manifest_names_nothing_outside_its_folders(house, line):
+    path = house / "results" / NAME
+    path.write_text(path.read_text() + f"{'0' * 64}  {line}\n")
+    assert gate(house) == 2
+
+
+def test_a_manifest_that_is_no_text_exits_2(house):
+    (house / "results" / NAME).write_bytes(b"\xff\xfe")
+    assert gate(house) == 2

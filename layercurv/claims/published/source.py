@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+from layercurv.claims.records import MAX_BYTES
 from layercurv.errors import InputError
 from layercurv.results import strict_json
 
@@ -19,7 +20,7 @@ class Source:
             folder: The folder with the paper's `results_*.json`.
 
         Raises:
-            InputError: If there is no such folder, no such file in it, or one does not parse.
+            InputError: If there is no such folder, no such file in it, or one cannot be read or does not parse.
         """
         paths = sorted(Path(folder).glob(f"{PREFIX}*{SUFFIX}"))
         if not paths:
@@ -28,6 +29,8 @@ class Source:
         self.sha256: dict[str, str] = {}
         for path in paths:
             name = path.name[len(PREFIX) : -len(SUFFIX)]
+            if not path.is_file() or path.stat().st_size > MAX_BYTES:
+                raise InputError(f"{path}: expected a regular file of at most {MAX_BYTES} bytes")
             content = path.read_bytes()
             self.sha256[path.name] = hashlib.sha256(content).hexdigest()
             try:

@@ -2,9 +2,11 @@
 
 import copy
 import json
+import os
 
 import pytest
 
+from layercurv.claims.published import source
 from layercurv.claims.published.evidence import derive_verdict, read
 from layercurv.claims.published.load import load_rows
 from layercurv.claims.published.source import Source
@@ -26,8 +28,8 @@ def findings_of(tmp_path, written: dict) -> tuple[str, list]:
     write_rows(tmp_path, written)
     (parsed,) = load_rows(tmp_path / "claims" / "published.toml")
     paper = tmp_path / "paper"
-    source = Source(paper if paper.exists() else write_paper(paper))
-    findings = [read(entry, parsed.unit, source) for entry in parsed.readings]
+    files = Source(paper if paper.exists() else write_paper(paper))
+    findings = [read(entry, parsed.unit, files) for entry in parsed.readings]
     return derive_verdict(parsed, findings), findings
 
 
@@ -160,6 +162,19 @@ def test_without_any_file_of_the_paper_the_gate_exits_2(house, capsys):
 @pytest.mark.parametrize("text", ["{", '{"a": 1, "a": 2}', ""])
 def test_a_damaged_file_of_the_paper_exits_2(house, text):
     (house / "paper" / "results_fits.json").write_text(text)
+    assert audit(house) == 2
+
+
+def test_a_pipe_among_the_papers_files_is_not_waited_for(house):
+    os.mkfifo(house / "paper" / "results_pipe.json")
+    assert audit(house) == 2
+
+
+def test_a_file_of_the_paper_is_read_up_to_a_size(house, monkeypatch):
+    size = max(path.stat().st_size for path in (house / "paper").iterdir())
+    monkeypatch.setattr(source, "MAX_BYTES", size)
+    assert audit(house) == 0
+    monkeypatch.setattr(source, "MAX_BYTES", size - 1)
     assert audit(house) == 2
 
 
