@@ -48,9 +48,7 @@ class Coverage:
         counts = f"{self.bound} bound to claims, {self.waived} waived; exempt: {exempt}"
         found = f"{len(self.uncovered)} neither bound nor waived: {'; '.join(self.uncovered[:10])}"
         return [
-            _verdict(
-                "numerals", not self.uncovered, counts, f"{len(self.uncovered)} neither bound nor waived: {found}"
-            ),
+            _verdict("numerals", not self.uncovered, counts, found),
             _verdict("claims printed", self.bound > 0, f"{self.bound}", "none: a paper without numbers needs no gate"),
             _verdict(
                 "waivers",
@@ -119,14 +117,19 @@ def load_names(path: Path) -> re.Pattern:
     tables = document.pop("name", [])
     if document or not isinstance(tables, list):
         raise InputError(f"{path}: expected [[name]] tables and nothing else")
-    texts = []
-    for table in tables:
-        table = filled_table(table, {"text", "reason"}, {}, {"reason"})
-        if not isinstance(table["text"], list) or not all(isinstance(t, str) and "#" in t for t in table["text"]):
-            raise InputError(f"{path}: expected text to be a list of names with # in them, got {shown(table['text'])}")
-        texts += table["text"]
+    try:
+        texts = [text for table in tables for text in _names(table)]
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     alternatives = "|".join(re.escape(text).replace(r"\#", r"\d+").replace(r"\ ", " ?") for text in texts)
     return re.compile(rf"(?<![\w.])(?:{alternatives or '(?!)'})(?!\w)")
+
+
+def _names(table: object) -> list[str]:
+    texts = filled_table(table, {"text", "reason"}, {}, {"reason"})["text"]
+    if not isinstance(texts, list) or not all(isinstance(text, str) and "#" in text for text in texts):
+        raise InputError(f"expected text to be a list of names with # in them, got {shown(texts)}")
+    return texts
 
 
 def tell_numerals(text: str, names: re.Pattern, differing: str = "") -> Coverage:

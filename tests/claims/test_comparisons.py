@@ -68,3 +68,14 @@ def test_what_does_not_scatter_has_no_test(six):
     same = claim("0.5", reduce="equivalence_p", margin="0.01", select="measurements.mean_loss")
     write_claims(six, same)
     assert gate(six) == 3
+
+
+@pytest.mark.parametrize("bad", [None, "0.5", True, float("nan")])
+def test_a_value_that_is_no_number_is_not_evaluable(six, bad):
+    path = six / "results" / NAMES[3]
+    record = json.loads(path.read_text())
+    record["measurements"]["training"]["test_accuracy"] = bad
+    path.write_text(json.dumps(record))
+    for reduce, margin in (("mean_difference", None), ("equivalence_p", "0.01")):
+        write_claims(six, claim("-0.01", reduce=reduce, margin=margin))
+        assert gate(six) == 3

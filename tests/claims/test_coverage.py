@@ -31,6 +31,8 @@ def pdf_of(text: str) -> bytes:
         ("⦃σ2⦄ and ⦃10⦄", 0, 0, {"formula": 1}, 1),
         ("⟪Section ⟪3.1⟫⟫ and page ⟪12⟫", 0, 0, {"rule": 2}, 0),
         ("⦃k = ⟦20⟧⦄", 1, 0, {}, 0),
+        ("⦃12⦄ ⦃1.5⦄", 0, 0, {}, 2),
+        ("⦃1⦄ ⦃2⦄ 3", 0, 0, {"formula": 2}, 1),
         ("⟦⦃10−6⦄⟧", 1, 0, {}, 0),
         ("⟪⦃10⦄⟫", 0, 0, {"rule": 1}, 0),
         ("⦃⟨16⟩⦄", 0, 1, {}, 0),
@@ -91,17 +93,17 @@ def test_names_are_plain_texts_with_places_for_digits(tmp_path):
     assert not load_names(path).search("anything 5")
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "x = 1",
-        "name = 1",
-        '[[name]]\ntext = ["a#"]',
-        '[[name]]\ntext = "a#"\nreason = "r"',
-        '[[name]]\ntext = ["no place"]\nreason = "r"',
-        '[[name]]\ntext = ["a#"]\nreason = ""',
-    ],
-)
+BAD_NAMES = [
+    "x = 1",
+    "name = 1",
+    '[[name]]\ntext = ["a#"]',
+    '[[name]]\ntext = "a#"\nreason = "r"',
+    '[[name]]\ntext = ["no place"]\nreason = "r"',
+    '[[name]]\ntext = ["a#"]\nreason = ""',
+]
+
+
+@pytest.mark.parametrize("text", BAD_NAMES)
 def test_a_malformed_list_of_names_is_refused(tmp_path, text):
     path = tmp_path / "numerals.toml"
     path.write_text(text)

@@ -116,10 +116,10 @@ def test_markdown_lists_what_is_wrong_and_with_verbose_all():
 
 
 def test_github_annotates_the_line_of_the_claim():
-    bad = verdict("bad.one", Status.FAIL, detail="50% off", stated="2%", file="claims/a,b.toml", line=7)
+    bad = verdict("bad.one", Status.FAIL, detail="50% off", stated="2%", file="claims/a,b:c.toml", line=7)
     lines = FORMATS["github"](verification(bad, verdict()), False).splitlines()
     assert lines == [
-        "::error file=claims/a%2Cb.toml,line=7,title=FAIL bad.one::stated 2%25: 50%25 off",
+        "::error file=claims/a%2Cb%3Ac.toml,line=7,title=FAIL bad.one::stated 2%25: 50%25 off",
         "::notice title=layercurv::claims: 1 pass, 1 fail; exit 1",
     ]
     verbose = FORMATS["github"](verification(verdict(detail="fine")), True).splitlines()

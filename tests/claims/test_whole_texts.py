@@ -6,6 +6,7 @@ import re
 import pytest
 
 from layercurv.claims.command import main
+from layercurv.claims.coverage import Coverage, load_names, tell_numerals
 from layercurv.claims.load import load_claims
 from layercurv.claims.published.load import load_rows
 from layercurv.errors import InputError
@@ -15,12 +16,13 @@ from tests.claims.house import MEDIAN, RECORDS, claim_text, gate, write_claims, 
 from tests.claims.published.planted import audit, build_audit, reading, row, write_rows
 from tests.claims.published.test_load import BAD_ROWS
 from tests.claims.published.test_replication import plan
+from tests.claims.test_coverage import BAD_NAMES
 from tests.claims.test_gate import BAD_CLAIMS
 from tests.claims.test_result_sets import write as write_accuracies
 
 NUMBER = {"quantity": None, "reduce": "mean", "stated": "0.70"}
 CLAIMS = [
-    claim_text(id="claim.right", stated=MEDIAN),
+    claim_text(id="claim.right", stated=MEDIAN, sentence="At small scale, α: rounded, as stated."),
     claim_text(id="claim.wrong", stated="9.999", within="mean"),
     claim_text(id="claim.percent", select="measurements.training.test_accuracy", unit="%", **NUMBER | {"stated": "50"}),
     claim_text(id="claim.absent", select="measurements.nothing", **NUMBER),
@@ -110,6 +112,27 @@ def test_whole_freezing(tmp_path, capsys):
     for part in (record["provenance"], record["measurements"]["files"]):
         part.clear()
     assert_golden("frozen.json", json.dumps(record, indent=1), house)
+
+
+def test_whole_coverage(tmp_path):
+    lines = []
+    for found in (
+        Coverage(20, 0, {"formula": 3, "rule": 0, "name": 2}, [], ""),
+        Coverage(0, 5, {"formula": 0}, ["one", "two", *"abcdefghij"], "only in the paper: '5'"),
+        tell_numerals("⟦1⟧ of ⟨5⟩ and ⦃12⦄, ⦃2⦄ or 50,000 " + "x" * 40, re.compile(r"(?!)"), "differs"),
+    ):
+        lines += [f"{verdict.subject}: {verdict.status.name}: {verdict.detail}" for verdict in found.verdicts()]
+    path = tmp_path / "numerals.toml"
+    for text in BAD_NAMES:
+        path.write_text(text)
+        with pytest.raises(InputError) as error:
+            load_names(path)
+        lines.append(str(error.value))
+    for text in ("⟦1 of them", "so many 1⟧ of them"):
+        with pytest.raises(InputError) as error:
+            tell_numerals(text, re.compile(r"(?!)"))
+        lines.append(str(error.value))
+    assert_golden("coverage.txt", "\n".join(lines), tmp_path)
 
 
 def test_whole_comparison(tmp_path, capsys):

@@ -7,7 +7,7 @@ from layercurv.claims.engine import Verification
 from layercurv.claims.report.summary import summary
 
 
-def as_json(verification: Verification, verbose: bool = False) -> str:
+def as_json(verification: Verification, verbose: bool) -> str:
     """Write each claim's printed text and verdict by id, and every verdict by kind.
 
     Args:

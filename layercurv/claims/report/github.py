@@ -5,7 +5,7 @@ from layercurv.claims.engine import Verification
 from layercurv.claims.report.summary import printable, summary
 
 
-def as_annotations(verification: Verification, verbose: bool = False) -> str:
+def as_annotations(verification: Verification, verbose: bool) -> str:
     """Write one error per verdict that is not PASS, then the summary as a notice.
 
     Args:

@@ -5,7 +5,7 @@ from layercurv.claims.engine import Verification
 from layercurv.claims.report.summary import printable
 
 
-def as_junit(verification: Verification, verbose: bool = False) -> str:
+def as_junit(verification: Verification, verbose: bool) -> str:
     """Write a JUnit report.
 
     Args:

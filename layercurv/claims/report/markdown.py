@@ -10,7 +10,7 @@ from layercurv.claims.report.summary import printable, recomputed, summary, told
 _SIGNS = {"PASS": "✅", "FAIL": "❌", "MISSING": "❓", "MALFORMED": "💥"}
 
 
-def as_markdown(verification: Verification, verbose: bool = False) -> str:
+def as_markdown(verification: Verification, verbose: bool) -> str:
     """Write the summary and a table.
 
     Args:

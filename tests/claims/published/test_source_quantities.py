@@ -106,6 +106,9 @@ def test_the_zeta_bound_is_held_against_raw_lists_or_else_against_what_is_stored
     assert QUANTITIES["zeta_bound_holds"](double) == pytest.approx(0)
     stored = {key: value for key, value in entry().items() if key != "h_exact"}
     assert QUANTITIES["zeta_bound_holds"](stored) == pytest.approx(1.0)
+    for share, holds in ((0.999, 1.0), (1.001, 0.0)):
+        participation = {"eff_rank_curvature_pr": share * QUANTITIES["zeta_bound"](3.0)}
+        assert QUANTITIES["zeta_bound_holds"](stored | participation) == pytest.approx(holds)
     assert QUANTITIES["zeta_bound_holds"](stored | {"eff_rank_curvature_pr": 1.9}) == pytest.approx(
         0.0
     )  # the bound at 3 is 1.42
