@@ -11,19 +11,31 @@ from functools import partial
 
 import numpy as np
 
-from layercurv.fits import alignment_terms, decomposition_slopes, fit_spectral_exponents, usable_directions
+from layercurv.fits import (
+    alignment_terms,
+    decomposition_slopes,
+    fit_alpha,
+    fit_spectral_exponents,
+    usable_directions,
+)
 from layercurv.fits.decomposition import TERMS
 
 KINDS = ("empirical", "ggn")
 
 
 @functools.lru_cache(maxsize=4096)  # many claims ask for the same fit of the same numbers
-def _fitted(sigma: tuple, h: tuple, is_null: tuple) -> dict:
-    return fit_spectral_exponents(sigma, h, is_null)
+def _fitted(fit: Callable, sigma: tuple, h: tuple, is_null: tuple) -> dict:
+    return fit(sigma, h, is_null)
 
 
 def _exponents(layer: dict) -> dict:
-    return _fitted(tuple(layer["singular_values"]), tuple(layer["curvatures"]), tuple(layer["is_null"]))
+    lists = (tuple(layer[key]) for key in ("singular_values", "curvatures", "is_null"))
+    return _fitted(fit_spectral_exponents, *lists)
+
+
+def _alpha(field: str, layer: dict) -> float:
+    lists = (tuple(layer[key]) for key in ("singular_values", "curvatures", "is_null"))
+    return _fitted(fit_alpha, *lists)[field]
 
 
 def _fit(name: str, field: str, layer: dict) -> float:
@@ -65,7 +77,7 @@ def _largest(values) -> float:
 
 
 def _slope_sum_residual(layer: dict) -> float:
-    alpha = _exponents(layer)["alpha"]["slope"]
+    alpha = _alpha("slope", layer)
     return _largest(abs(sum(_slopes(layer, kind).values()) - alpha) for kind in KINDS)
 
 
@@ -74,19 +86,18 @@ def _chi_kind_difference(layer: dict) -> float:
 
 
 def _alpha_without_first(layer: dict) -> float:
-    return _fitted(*(tuple(layer[key][1:]) for key in ("singular_values", "curvatures", "is_null")))["alpha"]["slope"]
+    return _alpha("slope", {key: layer[key][1:] for key in ("singular_values", "curvatures", "is_null")})
 
 
 def _alpha_residual_sd(layer: dict) -> float:
     # RSS = standard_error^2 * (n - 2) * Sxx, so the residuals' standard deviation is standard_error * sqrt(Sxx).
     keep = usable_directions(layer["singular_values"], layer["curvatures"], layer["is_null"])
     log_sigma = np.log(np.asarray(layer["singular_values"])[keep])
-    return _exponents(layer)["alpha"]["standard_error"] * float(np.sqrt(((log_sigma - log_sigma.mean()) ** 2).sum()))
+    return _alpha("standard_error", layer) * float(np.sqrt(((log_sigma - log_sigma.mean()) ** 2).sum()))
 
 
 def _alpha_interval_holds_2(layer: dict) -> float:
-    fit = _exponents(layer)["alpha"]
-    return float(fit["ci95_low"] <= 2 <= fit["ci95_high"])
+    return float(_alpha("ci95_low", layer) <= 2 <= _alpha("ci95_high", layer))
 
 
 def _stored_fit_difference(layer: dict) -> float:
@@ -128,8 +139,8 @@ def _chi_log10_median(layer: dict) -> float:
 
 
 QUANTITIES: dict[str, Callable[[dict], float]] = {
-    "alpha": partial(_fit, "alpha", "slope"),
-    "alpha_r2": partial(_fit, "alpha", "r2"),
+    "alpha": partial(_alpha, "slope"),
+    "alpha_r2": partial(_alpha, "r2"),
     "alpha_interval_holds_2": _alpha_interval_holds_2,
     "gamma": partial(_fit, "gamma", "slope"),
     "s": partial(_fit, "s", "slope"),
@@ -143,7 +154,7 @@ QUANTITIES: dict[str, Callable[[dict], float]] = {
     "alpha_without_first": _alpha_without_first,
     "alpha_residual_sd": _alpha_residual_sd,
     "alpha_bootstrap_standard_error": _bootstrap_standard_error,
-    "alpha_standard_error": partial(_fit, "alpha", "standard_error"),
+    "alpha_standard_error": partial(_alpha, "standard_error"),
     "slope_spectra": _slope_spectra,
     "slope_sum_residual": _slope_sum_residual,
     "slope_chi_kind_difference": _chi_kind_difference,

@@ -35,7 +35,7 @@ from layercurv.fits.prediction import prediction_interval, seeds_p_value
 from layercurv.fits.quartiles import alpha_by_quartile
 from layercurv.fits.robust import robust_slope
 from layercurv.fits.separable_variance import predicted_singular_values, sampled_singular_values
-from layercurv.fits.spectral_exponents import fit_spectral_exponents, usable_directions
+from layercurv.fits.spectral_exponents import fit_alpha, fit_spectral_exponents, usable_directions
 from layercurv.fits.synthetic_spectra import synthetic_agreement
 from layercurv.fits.transfer import held_out_error, transfer_bound, transfer_errors
 from layercurv.fits.transfer_null import random_alpha_null, residual_permutation_null
@@ -52,6 +52,7 @@ __all__ = [
     "effective_rank",
     "equivalence_test",
     "finite_zeta_bound",
+    "fit_alpha",
     "fit_power_law",
     "fit_spectral_exponents",
     "held_out_error",

@@ -54,23 +54,45 @@ def fit_spectral_exponents(singular_values, curvatures, is_null) -> dict:
         paper (positive for a falling spectrum). Beside them the counts `n_valid`, `n_null`, `n_negative` and
         `transfer_relative_error` = |alpha*gamma - s| / |s|.
     """
-    sigma, h = np.asarray(singular_values, dtype=np.float64), np.asarray(curvatures, dtype=np.float64)
-    keep = usable_directions(sigma, h, is_null)
-    sigma_used, h_used, k = sigma[keep], h[keep], np.flatnonzero(keep) + 1.0
-    rank = np.arange(1.0, h_used.size + 1)
-    alpha = fit_power_law(sigma_used, h_used)
-    gamma = _decay(k, sigma_used)
-    s = _decay(rank, np.sort(h_used)[::-1])
+    sigma_used, h_used, k = _used(singular_values, curvatures, is_null)
+    h, null = np.asarray(curvatures, dtype=np.float64), np.asarray(is_null, dtype=bool)
+    alpha = fit_alpha(singular_values, curvatures, is_null)
+    gamma, s = _decay(k, sigma_used), _sorted_decay(h_used)
     return {
-        "alpha": alpha.as_dict(),
+        "alpha": alpha,
         "gamma": gamma,
         "s": s,
         "s_unsorted": _decay(k, h_used),
-        "n_valid": int(keep.sum()),
-        "n_null": int(np.sum(is_null)),
-        "n_negative": int(np.sum(~np.asarray(is_null, dtype=bool) & (h <= 0))),
-        "transfer_relative_error": abs(alpha.slope * gamma["slope"] - s["slope"]) / abs(s["slope"]),
+        "n_valid": k.size,
+        "n_null": int(null.sum()),
+        "n_negative": int(np.sum(~null & (h <= 0))),
+        "transfer_relative_error": abs(alpha["slope"] * gamma["slope"] - s["slope"]) / abs(s["slope"]),
     }
+
+
+def fit_alpha(singular_values, curvatures, is_null) -> dict:
+    """Fit alpha alone, where nothing else is asked for.
+
+    Args:
+        singular_values: sigma_k, shape [K], descending.
+        curvatures: h_k, shape [K].
+        is_null: True where sigma_k is rounding noise, shape [K].
+
+    Returns:
+        `alpha` of `fit_spectral_exponents`.
+    """
+    sigma_used, h_used, _ = _used(singular_values, curvatures, is_null)
+    return fit_power_law(sigma_used, h_used).as_dict()
+
+
+def _used(singular_values, curvatures, is_null) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    sigma, h = np.asarray(singular_values, dtype=np.float64), np.asarray(curvatures, dtype=np.float64)
+    keep = usable_directions(sigma, h, is_null)
+    return sigma[keep], h[keep], np.flatnonzero(keep) + 1.0
+
+
+def _sorted_decay(h_used: np.ndarray) -> dict:
+    return _decay(np.arange(1.0, h_used.size + 1), np.sort(h_used)[::-1])
 
 
 def _decay(index, values) -> dict:
