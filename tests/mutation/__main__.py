@@ -27,14 +27,20 @@ def main() -> int:
         return 2
     claims, rows = load_claims(gate.claims), load_rows(gate.claims / PUBLISHED)
     report, start = Report(), time.monotonic()
-    records = SealedRecords(gate.results)
-    move_stated_values(claims, rows, records, report)
-    change_files(gate, report)
-    change_values(claims, rows, gate.results, report, options.seed, options.per_list)
+    stages = {
+        "stated values": lambda: move_stated_values(claims, rows, SealedRecords(gate.results), report),
+        "whole files": lambda: change_files(gate, report),
+        "values of our records": lambda: change_values(
+            claims, rows, gate.results, report, options.seed, options.per_list
+        ),
+    }
     if options.published is not None:
-        change_paper(rows, options.published, gate.results, report, options.seed)
+        paper = (rows, options.published, gate.results, report, options.seed)
+        stages["values of the paper's files"] = lambda: change_paper(*paper)
+    for stage, run in stages.items():
+        run()
+        print(f"{stage}: {time.monotonic() - start:.0f} s, {report.summary}", flush=True)
     print(report.text())
-    print(f"{time.monotonic() - start:.0f} s; of each list {options.per_list} element, seed {options.seed}")
     return report.exit_code
 
 

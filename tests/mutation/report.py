@@ -32,14 +32,18 @@ class Report:
         else:
             tally.neutral += 1
 
+    @property
+    def summary(self) -> str:
+        killed, total = (sum(getattr(t, name) for t in self.tallies.values()) for name in ("killed", "total"))
+        return f"killed {killed} of {total} mutants"
+
     def text(self) -> str:
         width = max(len(file) for _, file in self.tallies)
         lines = [f"{'kind':<12} {'file':<{width}} {'killed':>7} {'of':>7} {'neutral':>8}"]
         for (kind, file), tally in sorted(self.tallies.items()):
             lines.append(f"{kind:<12} {file:<{width}} {tally.killed:>7} {tally.total:>7} {tally.neutral:>8}")
             lines += [f"  SURVIVED {mutant}" for mutant in tally.survivors[:20]]
-        killed, total = (sum(getattr(t, name) for t in self.tallies.values()) for name in ("killed", "total"))
-        return "\n".join([*lines, f"killed {killed} of {total} mutants"])
+        return "\n".join([*lines, self.summary])
 
     @property
     def exit_code(self) -> int:

@@ -4,8 +4,8 @@
 class Traced(dict):
     """A dictionary that notes each value somebody reads, by its path; nested ones note into the same set."""
 
-    def __init__(self, plain: dict, path: tuple = (), reads: set | None = None):
-        self.reads = set() if reads is None else reads
+    def __init__(self, plain: dict, path: tuple, reads: set):
+        self.reads = reads
         self.path = path
         super().__init__({key: trace(value, (*path, key), self.reads) for key, value in plain.items()})
 
@@ -34,16 +34,17 @@ def trace(value, path: tuple, reads: set):
     return value
 
 
-def readers(subjects: list, read, document: dict) -> dict[tuple, list]:
+def readers(subjects: list, read, document) -> dict[tuple, list]:
     """Map each path of a document to the subjects that read it.
 
     `read(subject, document)` evaluates a subject, such as a claim, on the traced document.
     """
-    traced = Traced(document)
+    reads: set[tuple] = set()
+    traced = trace(document, (), reads)
     found: dict[tuple, list] = {}
     for subject in subjects:
-        traced.reads.clear()
+        reads.clear()
         read(subject, traced)
-        for path in traced.reads:
+        for path in reads:
             found.setdefault(path, []).append(subject)
     return found
