@@ -16,6 +16,7 @@ NAMES = (
     "alpha_map_slopes",
     "alpha_triangle_transfer",
     "training_dynamics_alpha",
+    "depth_bifurcation_ratio",
 )
 FIGURES = {name: f"layercurv.figures.{name}" for name in NAMES}
 
