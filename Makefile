@@ -34,7 +34,7 @@ $(STAMP)/full: $(STAMP)/light pyproject.toml requirements/constraints.txt
 	@touch $@
 
 $(STAMP)/verified: $(STAMP)/light verify_claims.py $(LIGHT_CODE) $(CLAIMS) $(RECORDS)
-	$(RUN) verify_claims.py --json build/claims.json
+	$(RUN) verify_claims.py --json build/claims.json --latex paper/values.tex
 	@touch $@
 
 $(STAMP)/figures: $(STAMP)/light generate_figures.py $(LIGHT_CODE) $(RECORDS)
@@ -47,7 +47,7 @@ $(STAMP)/paper: $(STAMP)/verified $(STAMP)/figures $(PAPER_TEXT)
 	@touch $@
 
 verify: $(STAMP)/light ## Check every claim against the frozen records, always
-	$(RUN) verify_claims.py --json build/claims.json
+	$(RUN) verify_claims.py --json build/claims.json --latex paper/values.tex
 
 audit: $(STAMP)/light ## Recompute the audit of the source paper from its own JSON: PUBLISHED=folder
 	$(RUN) verify_claims.py --published $(PUBLISHED)

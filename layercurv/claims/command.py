@@ -14,6 +14,8 @@ from layercurv.claims.result_sets import compare_result_sets
 from layercurv.errors import InputError
 from layercurv.files import write_text_atomically
 
+FILE_FORMATS = ("json", "junit", "markdown", "latex")  # that can also be written to a file, each by its own option
+
 EPILOG = """Two other commands, each with its --help:
   verify_claims.py diff A B      compare two results folders
   verify_claims.py coverage      is every numeral of the compiled paper bound to a claim?
@@ -52,7 +54,7 @@ def _verify(words: list[str]) -> int:
         print("\n".join(raise_floor(gate.claims, gate.counts())))
         return 0
     verification = gate.verify()
-    for name in ("json", "junit", "markdown"):
+    for name in FILE_FORMATS:
         if (path := getattr(options, name)) is not None:
             write_text_atomically(path, FORMATS[name](verification, options.verbose))
     print(_shown(verification, options), end="")
@@ -123,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--published", type=Path, metavar="DIR", help="recompute the audit from the paper's own JSON")
     parser.add_argument("--only", metavar="IDS", help="ids to check, as shell patterns: 'alpha_map.conv_*,C03?'")
     parser.add_argument("--format", choices=FORMATS, default="table", help="of the report on standard output")
-    for name in ("json", "junit", "markdown"):
+    for name in FILE_FORMATS:
         parser.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"also write the {name} report to a file")
     parser.add_argument("-v", "--verbose", action="store_true", help="show all, with sentences, selectors, raw values")
     parser.add_argument("-q", "--quiet", action="store_true", help="print the summary only")

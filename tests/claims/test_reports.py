@@ -2,6 +2,7 @@
 
 import json
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import pytest
 from junitparser import JUnitXml
@@ -112,6 +113,30 @@ def test_markdown_lists_what_is_wrong_and_with_verbose_all():
     assert "| ❌ FAIL | claims: bad.one | 2 | 3 | off |" in text and "good.one" not in text
     assert "| ✅ PASS | claims: good.one |" in FORMATS["markdown"](found, True)
     assert FORMATS["markdown"](verification(verdict()), False) == "✅ **claims: 1 pass; exit 0**\n"
+
+
+@pytest.mark.parametrize(
+    ("stated", "unit", "typeset"),
+    [
+        ("2.41", "", "2.41"),
+        ("-0.32", "", r"\ensuremath{-}0.32"),
+        ("50000", "", "50{,}000"),
+        ("1234567", "", "1{,}234{,}567"),
+        ("2048", "", "2048"),
+        ("12345.5", "", "12345.5"),
+        ("1.5e-6", "", r"\ensuremath{1.5\cdot 10^{-6}}"),
+        ("1e-09", "", r"\ensuremath{10^{-9}}"),
+        ("88.4", "%", r"88.4\,\%"),
+        ("-2.9", "points", r"\ensuremath{-}2.9~points"),
+    ],
+)
+def test_latex_defines_each_verified_number_as_it_is_printed(stated, unit, typeset):
+    found = verification(verdict(), verdict("not.so", Status.FAIL))
+    found.claims["a.b"] = replace(found.claims["a.b"], stated=stated, unit=unit)
+    text = FORMATS["latex"](found, False)
+    assert f"\n\\@namedef{{claim@a.b}}{{{typeset}}}\n\\makeatother\n" in text
+    assert "not.so" not in text and text.startswith("% Numbers by claim id")
+    assert FORMATS["latex"](Verification(), False).endswith("\n\\makeatother\n")
 
 
 def test_github_annotates_the_line_of_the_claim():

@@ -9,6 +9,7 @@ from layercurv.claims.command import main
 from layercurv.claims.coverage import Coverage, load_names, tell_numerals
 from layercurv.claims.load import load_claims
 from layercurv.claims.published.load import load_rows
+from layercurv.claims.report import FORMATS
 from layercurv.errors import InputError
 from layercurv.results.manifest import freeze
 from tests.claims.golden import assert_golden
@@ -85,7 +86,7 @@ def wrong_house(tmp_path):
 
 
 @pytest.mark.parametrize("options", [(), ("-v",)])
-@pytest.mark.parametrize("name", ["table", "json", "junit", "markdown", "github"])
+@pytest.mark.parametrize("name", FORMATS)
 def test_whole_reports(wrong_house, capsys, name, options):
     assert gate(wrong_house, "--format", name, *options) == 2
     text = re.sub(r"SHA-256 now [0-9a-f]{12}", "SHA-256 now DIGEST", capsys.readouterr().out)

@@ -1,10 +1,11 @@
-"""One verification, told five ways; whatever is quoted from a file is escaped for its reader.
+"""One verification, told six ways; whatever is quoted from a file is escaped for its reader.
 
 - `table`: for people at a terminal
 - `document`: JSON, from which the paper and the page are made
 - `junit`: for a CI
 - `markdown`: for a pull request
 - `github`: annotations on the lines of the claims files
+- `latex`: numbers by claim id, as macros
 - `summary`: the counts in one line
 """
 

@@ -6,6 +6,7 @@ from layercurv.claims.engine import Verification
 from layercurv.claims.report.document import as_json
 from layercurv.claims.report.github import as_annotations
 from layercurv.claims.report.junit import as_junit
+from layercurv.claims.report.latex import as_latex
 from layercurv.claims.report.markdown import as_markdown
 from layercurv.claims.report.table import as_table
 
@@ -16,4 +17,5 @@ FORMATS: dict[str, Callable[[Verification, bool], str]] = {
     "junit": as_junit,
     "markdown": as_markdown,
     "github": as_annotations,
+    "latex": as_latex,
 }
