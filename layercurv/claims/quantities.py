@@ -1,8 +1,8 @@
 """What a claim may recompute from one layer's raw lists.
 
-Each function takes a layer of an `alpha_map` record (`chi_log10_median` of a `conv_gap` record) and reads raw
-measurements (sigma, h, factor spectra), so that a stored fit is never trusted; `stored_*` quantities compare the stored
-fit with the recomputed one.
+Each function takes a layer of an `alpha_map` record and reads raw measurements (sigma, h, factor spectra), so that a
+stored fit is never trusted; `stored_*` quantities compare the stored fit with the recomputed one. Those of other
+records stand in `validation_quantities`.
 """
 
 import functools
@@ -11,6 +11,7 @@ from functools import partial
 
 import numpy as np
 
+from layercurv.claims.validation_quantities import VALIDATION_QUANTITIES
 from layercurv.fits import (
     alignment_terms,
     decomposition_slopes,
@@ -132,12 +133,6 @@ def _median_relative_error(layer: dict) -> float:
     return float(np.median(_relative_errors(layer)))
 
 
-def _chi_log10_median(layer: dict) -> float:
-    h, kronecker = (np.asarray(values) for values in (layer["curvatures"], layer["gap"]["empirical"]["kronecker"]))
-    keep = ~np.asarray(layer["is_null"]) & (h > 0) & (kronecker > 0)
-    return float(np.log10(np.median(h[keep] / kronecker[keep])))
-
-
 QUANTITIES: dict[str, Callable[[dict], float]] = {
     "alpha": partial(_alpha, "slope"),
     "alpha_r2": partial(_alpha, "r2"),
@@ -160,6 +155,6 @@ QUANTITIES: dict[str, Callable[[dict], float]] = {
     "slope_chi_kind_difference": _chi_kind_difference,
     "stored_fit_difference": _stored_fit_difference,
     "stored_slope_difference": _stored_slope_difference,
-    "chi_log10_median": _chi_log10_median,
     **{f"slope_{term}_{kind}": partial(_slope, kind, term) for kind in KINDS for term in TERMS},
+    **VALIDATION_QUANTITIES,
 }

