@@ -6,4 +6,5 @@
 - `alpha_map_power_law`: h against sigma on representative layers
 - `alpha_map_depth`: alpha of every layer along the network
 - `alpha_map_slopes`: the five slopes whose sum is alpha
+- `hvp_validation_finite_differences`: error and wrong signs of finite differences over the step
 """

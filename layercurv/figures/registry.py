@@ -10,7 +10,13 @@ from layercurv.figures import style
 from layercurv.results.store import read_record
 
 # Figure name -> module with RECORDS (paths below the results folder) and draw(records).
-FIGURES = {name: f"layercurv.figures.{name}" for name in ("alpha_map_power_law", "alpha_map_depth", "alpha_map_slopes")}
+NAMES = (
+    "alpha_map_power_law",
+    "alpha_map_depth",
+    "alpha_map_slopes",
+    "hvp_validation_finite_differences",
+)
+FIGURES = {name: f"layercurv.figures.{name}" for name in NAMES}
 
 
 def generate(names: list[str], results: Path, folder: Path) -> list[Path]:
