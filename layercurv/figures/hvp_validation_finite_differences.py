@@ -13,11 +13,11 @@ RECORDS = tuple(f"hvp_validation/resnet18_cifar10_seed{seed}.small.json" for see
 
 # (layers, precision, form) -> label, colour, marker and line.
 CONVOLUTIONS = {
-    ("conv", "float32", "loss"): ("float32, loss", VERMILION, "o", ":"),
-    ("conv", "float32", "gradient"): ("float32, gradient", GREEN, "s", "--"),
-    ("conv", "float64", "loss"): ("float64, loss", BLUE, "^", "-"),
+    ("conv", "float32", "loss"): ("single precision, loss", VERMILION, "o", ":"),
+    ("conv", "float32", "gradient"): ("single precision, gradient", GREEN, "s", "--"),
+    ("conv", "float64", "loss"): ("double precision, loss", BLUE, "^", "-"),
 }
-HEAD = {("linear", "float64", "loss"): ("float64, loss: head instead (control)", GREY, "D", "-.")}
+HEAD = {("linear", "float64", "loss"): ("the same for the head (control)", GREY, "D", "-.")}
 
 
 def draw(records: list[dict]) -> Figure:
