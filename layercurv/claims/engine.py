@@ -13,6 +13,7 @@ from layercurv.claims.checks import (
     reduce_values,
 )
 from layercurv.claims.claim import EXIT_CODES, Claim, Status, Verdict
+from layercurv.claims.published.row import Row
 from layercurv.claims.quantities import QUANTITIES
 from layercurv.claims.records import SealedRecords
 from layercurv.claims.select import select
@@ -25,6 +26,7 @@ class Verification:
 
     groups: dict[str, list[Verdict]] = field(default_factory=dict)
     claims: dict[str, Claim] = field(default_factory=dict)  # by id, those that were judged
+    rows: dict[str, Row] = field(default_factory=dict)  # likewise of the audit
 
     @property
     def verdicts(self) -> list[Verdict]:

@@ -55,7 +55,9 @@ class Gate:
             "counts": counts,
         }
         return Verification(
-            {kind: verdicts for kind, verdicts in groups.items() if verdicts}, {claim.id: claim for claim in claims}
+            {kind: verdicts for kind, verdicts in groups.items() if verdicts},
+            {claim.id: claim for claim in claims},
+            {row.id: row for row in rows},
         )
 
     def counts(self) -> dict[str, int]:

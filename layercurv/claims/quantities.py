@@ -1,8 +1,9 @@
 """What a claim may recompute from one layer's raw lists.
 
-Each function takes a layer of an `alpha_map` record and reads raw measurements (sigma, h, factor spectra), so that a
-stored fit is never trusted; `stored_*` quantities compare the stored fit with the recomputed one. Those of other
-records stand in `validation_quantities`.
+Each function takes a layer of an `alpha_map` record (`held_out_*` and `half_difference_*` one of an `alpha_triangle`
+record) and reads raw measurements (sigma, h, factor spectra), so that a stored fit is never trusted; `stored_*`
+quantities compare the stored fit with the recomputed one. Those of `hvp_validation` and `conv_gap` stand in
+`validation_quantities`.
 """
 
 import functools
@@ -15,8 +16,12 @@ from layercurv.claims.validation_quantities import VALIDATION_QUANTITIES
 from layercurv.fits import (
     alignment_terms,
     decomposition_slopes,
+    finite_zeta_bound,
     fit_alpha,
     fit_spectral_exponents,
+    held_out_error,
+    participation_ratio,
+    transfer_errors,
     usable_directions,
 )
 from layercurv.fits.decomposition import TERMS
@@ -133,6 +138,44 @@ def _median_relative_error(layer: dict) -> float:
     return float(np.median(_relative_errors(layer)))
 
 
+def _usable(layer: dict) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    sigma, h = np.asarray(layer["singular_values"]), np.asarray(layer["curvatures"])
+    return sigma, h, usable_directions(sigma, h, layer["is_null"])
+
+
+def _transfer(field: str, layer: dict) -> float:
+    return transfer_errors(*_usable(layer))[field]
+
+
+def _held_out(field: str, halves: dict) -> float:
+    return held_out_error(*_usable(halves["a"]), *_usable(halves["b"])[1:])[field]
+
+
+def _half_difference(name: str, halves: dict) -> float:
+    found, reference = (_fit(name, "slope", halves[half]) for half in ("a", "b"))
+    return abs(found - reference) / abs(reference)
+
+
+def _usable_curvatures(layer: dict) -> np.ndarray:
+    _, h, keep = _usable(layer)
+    return np.sort(h[keep])[::-1]
+
+
+def _participation_without_largest(layer: dict) -> float:
+    return participation_ratio(_usable_curvatures(layer)[1:])
+
+
+def _largest_share(layer: dict) -> float:
+    h = _usable_curvatures(layer)
+    return float(h[0] / h.sum())
+
+
+def _participation_over_power_law(layer: dict) -> float:
+    h = _usable_curvatures(layer)
+    exponent = _alpha("slope", layer) * _fit("gamma", "slope", layer)
+    return participation_ratio(h) / finite_zeta_bound(exponent, h.size)
+
+
 QUANTITIES: dict[str, Callable[[dict], float]] = {
     "alpha": partial(_alpha, "slope"),
     "alpha_r2": partial(_alpha, "r2"),
@@ -155,6 +198,16 @@ QUANTITIES: dict[str, Callable[[dict], float]] = {
     "slope_chi_kind_difference": _chi_kind_difference,
     "stored_fit_difference": _stored_fit_difference,
     "stored_slope_difference": _stored_slope_difference,
+    "transfer_unsorted_relative_error": partial(_transfer, "unsorted"),
+    "transfer_bound": partial(_transfer, "bound"),
+    "held_out_sorted": partial(_held_out, "sorted"),
+    "held_out_unsorted": partial(_held_out, "unsorted"),
+    "half_difference_s": partial(_half_difference, "s"),
+    "half_difference_s_unsorted": partial(_half_difference, "s_unsorted"),
+    "participation": lambda layer: participation_ratio(_usable_curvatures(layer)),
+    "participation_without_largest": _participation_without_largest,
+    "participation_over_power_law": _participation_over_power_law,
+    "largest_curvature_share": _largest_share,
     **{f"slope_{term}_{kind}": partial(_slope, kind, term) for kind in KINDS for term in TERMS},
     **VALIDATION_QUANTITIES,
 }

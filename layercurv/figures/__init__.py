@@ -6,5 +6,6 @@
 - `alpha_map_power_law`: h against sigma on representative layers
 - `alpha_map_depth`: alpha of every layer along the network
 - `alpha_map_slopes`: the five slopes whose sum is alpha
+- `alpha_triangle_transfer`: s against alpha*gamma, and its relative errors beside their bound and nulls
 - `hvp_validation_finite_differences`: error and wrong signs of finite differences over the step
 """

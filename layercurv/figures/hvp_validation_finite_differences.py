@@ -17,7 +17,7 @@ CONVOLUTIONS = {
     ("conv", "float32", "gradient"): ("single precision, gradient", GREEN, "s", "--"),
     ("conv", "float64", "loss"): ("double precision, loss", BLUE, "^", "-"),
 }
-HEAD = {("linear", "float64", "loss"): ("the same for the head (control)", GREY, "D", "-.")}
+HEAD = {("linear", "float64", "loss"): ("double precision, loss: head (control)", GREY, "D", "-.")}
 
 
 def draw(records: list[dict]) -> Figure:

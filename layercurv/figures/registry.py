@@ -14,6 +14,7 @@ NAMES = (
     "alpha_map_power_law",
     "alpha_map_depth",
     "alpha_map_slopes",
+    "alpha_triangle_transfer",
     "hvp_validation_finite_differences",
 )
 FIGURES = {name: f"layercurv.figures.{name}" for name in NAMES}

@@ -145,6 +145,17 @@ def test_the_compiled_document_is_what_is_checked(compiled, plain, marked, code)
     assert main(compiled(plain, marked)) == code
 
 
+def test_the_command_looks_where_the_build_puts_things(tmp_path, monkeypatch, capsys):
+    for folder, name, text in (("paper", "layercurv", "2"), ("build", "marked", "⟦2⟧"), ("claims", "numerals", "")):
+        (tmp_path / folder).mkdir()
+        ending, content = ("toml", b"") if folder == "claims" else ("pdf", pdf_of(text))
+        (tmp_path / folder / f"{name}.{ending}").write_bytes(content)
+    monkeypatch.chdir(tmp_path)
+    assert main(["coverage"]) == 0
+    out = capsys.readouterr().out
+    assert "1 bound to claims, 0 waived" in " ".join(out.split()) and out.endswith("coverage: 4 pass; exit 0\n")
+
+
 def test_a_missing_or_broken_pdf_exits_2(tmp_path, compiled, capsys):
     options = compiled("2", "⟦2⟧")
     (tmp_path / "paper.pdf").write_text("no pdf")

@@ -12,6 +12,8 @@ from tests.records import ALPHA, smoke_record
 from tests.reference.claims import quantity as reference
 
 LAYERS = [layer for seed in (0, 1) for layer in smoke_record(seed, "small")["measurements"]["layers"]]
+FROM_HALVES = {name for name in QUANTITIES if name.startswith(("held_out_", "half_difference_"))}
+HALVES = [{"a": LAYERS[i], "b": LAYERS[j]} for i, j in ((0, 6), (6, 0), (2, 3), (5, 11))]
 
 
 def layer(**changes) -> dict:
@@ -19,11 +21,47 @@ def layer(**changes) -> dict:
     return changed | changes
 
 
-@pytest.mark.parametrize("name", sorted(set(QUANTITIES) - set(VALIDATION_QUANTITIES)))
+@pytest.mark.parametrize("name", sorted(set(QUANTITIES) - set(VALIDATION_QUANTITIES) - FROM_HALVES))
 def test_every_quantity_is_what_the_reference_finds(name):
     for number, entry in enumerate(LAYERS):
         found, expected = QUANTITIES[name](entry), reference(name, entry)
         assert found == pytest.approx(expected, rel=1e-8, abs=1e-9), (number, entry["name"])
+
+
+@pytest.mark.parametrize("name", sorted(FROM_HALVES))
+def test_every_quantity_of_two_halves_is_what_the_reference_finds(name):
+    for halves in HALVES:
+        assert QUANTITIES[name](halves) == pytest.approx(reference(name, halves), rel=1e-8, abs=1e-9)
+
+
+def power_law_layer(alpha: float, gamma: float, order=slice(None)) -> dict:
+    k = np.arange(1.0, 9.0)
+    return {
+        "singular_values": (k**-gamma).tolist(),
+        "curvatures": (k ** -(alpha * gamma))[order].tolist(),
+        "is_null": [False] * 8,
+    }
+
+
+def test_halves_that_are_power_laws_differ_by_their_exponents():
+    halves = {"a": power_law_layer(2.0, 0.8), "b": power_law_layer(2.5, 0.8)}
+    for name in FROM_HALVES:  # 1.6 predicts 2.0
+        assert QUANTITIES[name](halves) == pytest.approx(0.2)
+    halves["b"] = power_law_layer(2.5, 0.8, slice(None, None, -1))
+    assert QUANTITIES["held_out_sorted"](halves) == pytest.approx(0.2)
+    assert QUANTITIES["held_out_unsorted"](halves) > 1  # s < 0 in the order of k
+
+
+def test_participation_of_a_power_law_is_the_formula_and_a_first_direction_that_stands_apart_lowers_it():
+    assert QUANTITIES["participation_over_power_law"](power_law_layer(2.0, 0.8)) == pytest.approx(1)
+    entry = {
+        "singular_values": [1.0] * 6,
+        "curvatures": [6.0, 1.0, 2.0, -1.0, 1.0, 9.0],
+        "is_null": [False] * 5 + [True],
+    }
+    assert QUANTITIES["participation"](entry) == pytest.approx(100 / 42)
+    assert QUANTITIES["participation_without_largest"](entry) == pytest.approx(16 / 6)
+    assert QUANTITIES["largest_curvature_share"](entry) == pytest.approx(0.6)
 
 
 def test_planted_exponents_are_found():

@@ -7,6 +7,11 @@ from layercurv.claims.select import MAX_LENGTH, MAX_WIDTH, compiled, select
 from layercurv.errors import InputError
 
 
+@pytest.fixture(autouse=True)
+def _nothing_remembered():
+    compiled.cache_clear()
+
+
 def test_what_is_selected_comes_as_a_list():
     document = {"a": [1, 2], "b": {"c": 3}, "d": 0, "e": False}
     assert select("a", document, "f") == [1, 2]
@@ -48,6 +53,7 @@ def test_the_width_of_lists_multiplies_and_is_limited():
         compiled(" | ".join(["{a: @, b: @}.*"] * 9))
     with pytest.raises(InputError, match="got 1024"):
         compiled("to_string(" * 5 + "@" + ")" * 5)
+    assert compiled("abs(a)") and compiled("length([a, b, c]) | abs(@)")
     with pytest.raises(InputError, match="got 4096"):
         compiled("join('x', [a]) | join(@, b) | join(@, c)")
     assert compiled("[a, b].[c, d]") and compiled("to_string(a)") and compiled("length([a, b, c])")

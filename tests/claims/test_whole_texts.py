@@ -65,12 +65,20 @@ def wrong_house(tmp_path):
     results = house / "results" / "alpha_map"
     (results / "broken.small.json").write_text("{")
     (results / "bytes.small.json").write_bytes(b"\xff")
+    (results.parent / "unknown").mkdir()
+    (results.parent / "unknown" / "x.small.json").write_text("{}")
     freeze(house / "results")
+    (results.parent / "unknown" / "x.small.json").write_text("[]")
     (results / "extra.small.json").write_text("{}")
-    path = house / "results" / RECORDS[1]
-    record = json.loads(path.read_text())
-    del record["measurements"]["n_samples"]
-    path.write_text(json.dumps(record))
+    for name in (RECORDS[1], "alpha_map/net_seed2.small.json"):
+        path = house / "results" / name
+        record = json.loads(path.read_text())
+        record["measurements"]["mean_loss"] = None
+        if name == RECORDS[1]:
+            del record["measurements"]["n_samples"]
+        else:
+            record["measurements"] |= {"n_samples": "many", "training": [], "layers": 5}
+        path.write_text(json.dumps(record))
     manifest = house / "results" / "SHA256SUMS"
     manifest.write_text(manifest.read_text() + f"{'0' * 64}  alpha_map/gone.small.json\n")
     return house

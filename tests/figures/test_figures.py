@@ -14,14 +14,12 @@ from tests.records import ALPHA, NAMES, smoke_record
 
 @pytest.fixture
 def results(tmp_path, root):
-    for module in map(importlib.import_module, FIGURES.values()):
-        for name in set(module.RECORDS) - set(alpha_map_layers.RECORDS):
-            path = tmp_path / "results" / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(root / "results" / name, path)
+    for figure in FIGURES.values():
+        for name in importlib.import_module(figure).RECORDS:
+            (tmp_path / "results" / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(root / "results" / name, tmp_path / "results" / name)
     for seed, name in enumerate(alpha_map_layers.RECORDS):
         path = tmp_path / "results" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(strict_json.dumps(smoke_record(seed, "small")))
     return tmp_path / "results"
 

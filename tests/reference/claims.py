@@ -116,12 +116,21 @@ def _line(x, y) -> tuple[float, np.ndarray]:
     return slope, y - slope * x - intercept
 
 
+def _participation(values: list[float]) -> float:
+    return math.fsum(values) ** 2 / math.fsum(v * v for v in values)
+
+
 def _fits(layer: dict) -> dict:
     sigma, h, keep = _kept(layer)
     k = np.arange(1, sigma.size + 1)[keep]
     alpha, residuals = _line(sigma[keep], h[keep])
     gamma, _ = _line(k, sigma[keep])
     s, _ = _line(np.arange(1, k.size + 1), np.sort(h[keep])[::-1])
+    s_unsorted, _ = _line(k, h[keep])
+    largest_first = sorted(h[keep].tolist(), reverse=True)
+    power_law = [float(j) ** (alpha * gamma) for j in range(1, k.size + 1)]
+    r2 = {name: np.corrcoef(np.log(a), np.log(b))[0, 1] ** 2 for name, a, b in (
+        ("gamma", k, sigma[keep]), ("alpha", sigma[keep], h[keep]), ("s", k, h[keep]))}  # fmt: skip
     x = np.log(sigma[keep])
     spread = math.sqrt(((x - x.mean()) ** 2).sum())
     rss = float((residuals**2).sum())
@@ -133,6 +142,13 @@ def _fits(layer: dict) -> dict:
         "alpha_residual_sd": math.sqrt(rss / (k.size - 2)),
         "alpha_interval_holds_2": float(abs(alpha - 2) <= stats.t.ppf(0.975, k.size - 2) * error),
         "transfer_relative_error": abs(-alpha * gamma + s) / abs(s),
+        "s_unsorted": -s_unsorted,
+        "transfer_unsorted_relative_error": abs(alpha * gamma - s_unsorted) / abs(s_unsorted),
+        "transfer_bound": math.sqrt(max(0.0, (1 - r2["gamma"]) * (1 - r2["alpha"])) / r2["s"]),
+        "participation": _participation(largest_first),
+        "participation_without_largest": _participation(largest_first[1:]),
+        "participation_over_power_law": _participation(largest_first) / _participation(power_law),
+        "largest_curvature_share": largest_first[0] / math.fsum(largest_first),
         "n_valid": float(k.size), "n_null": float(sum(map(bool, layer["is_null"]))),
         "n_negative": float(sum(v <= 0 and not null for v, null in zip(h, layer["is_null"], strict=True))),
     }  # fmt: skip
@@ -156,6 +172,8 @@ def _slopes(layer: dict, kind: str) -> dict:
 def quantity(name: str, layer: dict) -> float:
     if validation.names([name]):
         return validation.quantity(name, layer)
+    if name.startswith(("held_out_", "half_difference_")):
+        return _halves_quantity(name, _fits(layer["a"]), _fits(layer["b"]))
     fits = _fits(layer)
     if name in fits:
         return float(fits[name])
@@ -175,6 +193,16 @@ def quantity(name: str, layer: dict) -> float:
         ratios = (errors[keep] / h[keep]).tolist()
         return max(ratios) if name.startswith("largest") else statistics.median(ratios)
     return _slope_quantity(name, layer, fits)
+
+
+def _halves_quantity(name: str, a: dict, b: dict) -> float:
+    found, expected = {
+        "held_out_sorted": (a["alpha"] * a["gamma"], b["s"]),
+        "held_out_unsorted": (a["alpha"] * a["gamma"], b["s_unsorted"]),
+        "half_difference_s": (a["s"], b["s"]),
+        "half_difference_s_unsorted": (a["s_unsorted"], b["s_unsorted"]),
+    }[name]
+    return abs(found - expected) / abs(expected)
 
 
 def _slope_quantity(name: str, layer: dict, fits: dict) -> float:

@@ -3,13 +3,16 @@
 import copy
 import json
 import os
+from dataclasses import replace
 
 import pytest
 
+from layercurv.claims.checks import NotEvaluable
 from layercurv.claims.published import source
-from layercurv.claims.published.evidence import derive_verdict, read
+from layercurv.claims.published.evidence import agrees, derive_verdict, read
 from layercurv.claims.published.load import load_rows
 from layercurv.claims.published.source import Source
+from layercurv.errors import InputError
 from layercurv.results.manifest import freeze
 from tests.claims.house import gate
 from tests.claims.published.planted import LAYERS, SUMMARY, audit, build_audit, reading, row, write_paper, write_rows
@@ -94,11 +97,85 @@ def test_what_the_paper_stores_is_held_against_the_raw_values(tmp_path, stored, 
     assert finding.stored_agrees is agrees and finding.stored == kept
 
 
+def test_percent_multiplies_what_is_stored_too(tmp_path):
+    percent = row(stated="175", unit="%", reading=[reading(stored=STORED)])
+    assert findings_of(tmp_path, percent)[1][0].stored == (175.0,)
+
+
+@pytest.mark.parametrize("stated", [["1.50", "1.745"], ["1.755", "2.00"]])
+def test_the_ends_of_a_range_are_widened_by_half_a_unit_and_belong_to_it(tmp_path, stated):
+    stated = [stated[0], "1.74"] if stated[0] == "1.50" else ["1.76", stated[1]]
+    parts = [{"file": "ends", "select": "value"}]
+    written = row(check="inside", stated=stated, reading=[reading(**{"from": parts, "reduce": "extent"})])
+    write_paper(tmp_path / "paper")
+    for value, verdict in ((1.745 if stated[1] == "1.74" else 1.755, "supported"), (1.7475, "contradicted")):
+        (tmp_path / "paper" / "results_ends.json").write_text(json.dumps({"value": value}))
+        assert findings_of(tmp_path, written)[0] == verdict
+
+
+def test_an_unknown_check_is_refused(tmp_path):
+    (tmp_path / "claims").mkdir()
+    write_rows(tmp_path, row())
+    (parsed,) = load_rows(tmp_path / "claims" / "published.toml")
+    with pytest.raises(InputError, match=r"^C001: unknown check 'roughly'$"):
+        agrees(replace(parsed, check="roughly"), (1.0,))
+
+
+def test_all_files_that_hold_a_key_count(tmp_path):
+    write_paper(tmp_path / "paper")
+    (tmp_path / "paper" / "results_more.json").write_text(json.dumps({"n_layers": 5}))
+    every = [{"file": "*", "select": "n_layers"}]
+    (finding,) = findings_of(tmp_path, row(reading=[reading(**{"from": every, "reduce": "sum"})]))[1]
+    assert finding.values == (7.0,) and finding.n == 2
+
+
+def test_a_quantity_of_a_list_takes_all_that_is_selected(tmp_path):
+    parts = [{"file": "fits", "select": "layers", "quantity": "alpha_difference"}]
+    (finding,) = findings_of(tmp_path, row(reading=[reading(**{"from": parts})]))[1]
+    assert finding.values == pytest.approx([-0.5]) and finding.n == 1
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        ({"file": "nowhere", "select": "x"}, "nowhere: no such file"),
+        ({"file": "fits", "select": "layers[].name", "quantity": "alpha"}, "fits: alpha cannot be computed: "),
+        ({"file": "fits", "select": "layers", "quantity": "width_ratio"}, "fits: width_ratio cannot be computed: "),
+        ({"file": "*", "select": "nothing"}, "the selector finds nothing"),
+    ],
+)
+def test_what_cannot_be_read_says_why(tmp_path, part, message):
+    with pytest.raises(NotEvaluable) as error:
+        findings_of(tmp_path, row(reading=[reading(**{"from": [part]})]))
+    assert str(error.value).startswith(message)
+
+
+def test_a_wrong_verdict_comes_with_its_value(house, capsys):
+    for changes in ({"verdict": "contradicted"}, {"reading": [reading(stored_agrees=False)]}):
+        write_rows(house, row(**changes))
+        assert gate(house, "--format", "json") == 1
+        found = json.loads(capsys.readouterr().out)["other"]["published"]["C001"]
+        assert found["value"] == pytest.approx(1.75) and found["n"] == 1 and found["stated"] == "1.75"
+    layers = copy.deepcopy(LAYERS)
+    layers[1]["h_exact"][0] *= 1.5
+    write_rows(house, row())
+    write_paper(house / "paper", layers)
+    audit(house, "--format", "json")
+    found = json.loads(capsys.readouterr().out)["other"]["published"]["C001"]
+    assert found["value"] == pytest.approx(1.75) and found["detail"].startswith("reading 1: frozen [1.7")
+
+
+def test_more_readings_than_frozen_are_seen(house, capsys):
+    write_rows(house, row(reading=[reading(), reading()]))
+    assert audit(house) == 1
+    assert "1 readings frozen, 2 recomputed" in " ".join(capsys.readouterr().out.split())
+
+
 def test_stored_values_agree_up_to_the_rounding_of_a_fit(tmp_path):
-    for factor, agrees in ((1 + 5e-7, True), (1 + 2e-6, False)):
+    for factor, same in ((1 + 5e-7, True), (1 + 2e-6, False)):
         write_paper(tmp_path / "paper", summary=SUMMARY | {"mean_alpha": 1.75 * factor})
-        written = row(reading=[reading(stored=STORED, stored_agrees=agrees)])
-        assert findings_of(tmp_path, written)[1][0].stored_agrees is agrees
+        written = row(reading=[reading(stored=STORED, stored_agrees=same)])
+        assert findings_of(tmp_path, written)[1][0].stored_agrees is same
 
 
 def test_the_audit_stands_with_and_without_the_papers_files(house, capsys):
@@ -144,9 +221,10 @@ def test_one_changed_value_of_the_paper_exits_1_and_names_row_and_file(house, ca
 
 
 @pytest.mark.parametrize("name", ["results_fits.json", "results_summary.json"])
-def test_a_missing_file_of_the_paper_exits_3(house, name):
+def test_a_missing_file_of_the_paper_exits_3(house, capsys, name):
     (house / "paper" / name).unlink()
-    assert audit(house) == 3
+    assert audit(house, "--format", "github") == 3
+    assert f"title=MISSING {name}::a published file of the frozen audit that is not there\n" in capsys.readouterr().out
 
 
 def test_a_file_the_audit_does_not_know_exits_1(house):

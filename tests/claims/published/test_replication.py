@@ -96,6 +96,29 @@ def test_only_seeds_of_that_variant_and_scale_count(house):
     assert judge(house, stated="0.95", replication=plan("replicated")) == 0
 
 
+def test_a_variant_may_have_dots(house):
+    folder = house / "results" / "alpha_map"
+    for seed in range(3):
+        text = (folder / f"net_seed{seed}.small.json").read_text()
+        (folder / f"net_1.5_seed{seed}.small.json").write_text(text)
+    freeze(house / "results")
+    assert judge(house, stated="0.95", replication=plan("replicated", variant="alpha_map/net_1.5.small")) == 0
+
+
+def test_what_is_missing_is_named(house, capsys):
+    assert judge(house, stated="0.95", replication=plan("replicated")) == 0
+    path = house / "results" / "alpha_map" / "net_seed1.small.json"
+    text = path.read_text()
+    path.unlink()
+    gate(house, "--format", "github")
+    assert "alpha_map/net_seed1.small.json: no such file" in capsys.readouterr().out.partition("C001.replication")[2]
+    path.write_text(text)
+    assert judge(house, stated="0.95", replication=plan("replicated", quantity="alpha")) == 3
+    gate(house, "--format", "github")
+    told = capsys.readouterr().out.partition("C001.replication")[2]
+    assert "alpha_map/net_seed0.small.json: alpha cannot be computed" in told
+
+
 def test_a_changed_record_changes_the_replication(house):
     assert judge(house, stated="0.95", replication=plan("replicated")) == 0
     set_accuracies(house, (0.10, 0.11, 0.12))

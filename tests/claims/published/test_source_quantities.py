@@ -238,6 +238,9 @@ def test_zeros_are_dropped_wherever_a_logarithm_is_taken():
     expected = -np.polyfit(np.log(np.arange(1, 10)), np.log(H[:-1]), 1)[0]
     assert QUANTITIES["s"](entry(h_exact=h)) == pytest.approx(expected)
     assert QUANTITIES["alpha"](entry(h_exact=h)) == pytest.approx(1.5)
+    sigma = [*SIGMA[:-1].tolist(), 0.0]
+    assert QUANTITIES["alpha"](entry(sigma=sigma)) == pytest.approx(1.5)
+    assert QUANTITIES["gamma"](entry(sigma=[str(value) for value in SIGMA])) == pytest.approx(0.8)
     for key in ("h_kron_top30", "sigma_top30"):
         values = [0.0, *entry()[key][1:]]
         assert QUANTITIES["kronecker_correlation"](entry(**{key: values})) == pytest.approx(1.0)
