@@ -2,8 +2,9 @@
 
 Each function takes a layer of an `alpha_map` record (`held_out_*` and `half_difference_*` one of an `alpha_triangle`
 record) and reads raw measurements (sigma, h, factor spectra), so that a stored fit is never trusted; `stored_*`
-quantities compare the stored fit with the recomputed one. Those of `hvp_validation` and `conv_gap` stand in
-`validation_quantities`.
+quantities compare the stored fit with the recomputed one. Those in `SPECTRUM_QUANTITIES` take a whole
+`depth_bifurcation` record (select `@`) and read the eigenvalues at the end of its descent. Those of `hvp_validation`
+and `conv_gap` stand in `validation_quantities`.
 """
 
 import functools
@@ -25,6 +26,12 @@ from layercurv.fits import (
     usable_directions,
 )
 from layercurv.fits.decomposition import TERMS
+from layercurv.fits.spectral_bifurcation import (
+    closed_form_difference,
+    cluster_ratio,
+    find_clusters,
+    predicted_counts,
+)
 
 KINDS = ("empirical", "ggn")
 
@@ -176,6 +183,45 @@ def _participation_over_power_law(layer: dict) -> float:
     return participation_ratio(h) / finite_zeta_bound(exponent, h.size)
 
 
+def _final_spectrum(record: dict) -> tuple[list[float], dict]:
+    return record["measurements"]["snapshots"][-1]["eigenvalues"], record["provenance"]["config"]
+
+
+def _at_predicted_counts(field: str, record: dict) -> float:
+    eigenvalues, config = _final_spectrum(record)
+    counts = predicted_counts(config["d_in"], config["d_out"], len(config["teacher"]["singular_values"]))
+    return cluster_ratio(eigenvalues, *counts, config["depth"])[field]
+
+
+def _found_clusters(record: dict) -> dict:
+    eigenvalues, config = _final_spectrum(record)
+    return find_clusters(eigenvalues, config["null_threshold"], config["depth"])
+
+
+def _found(field: str, record: dict) -> float:
+    return float(_found_clusters(record)[field])
+
+
+def _gap_margin(record: dict) -> float:
+    found = _found_clusters(record)
+    return found["gap"] / found["runner_up_gap"]
+
+
+def _closed_form_difference(record: dict) -> float:
+    eigenvalues, config = _final_spectrum(record)
+    s = record["measurements"]["product_singular_values"]
+    return closed_form_difference(eigenvalues, s, config["depth"], config["d_in"], config["d_out"])
+
+
+SPECTRUM_QUANTITIES: dict[str, Callable[[dict], float]] = {
+    "cluster_ratio": partial(_at_predicted_counts, "ratio"),
+    "cluster_ratio_minus_depth": partial(_at_predicted_counts, "ratio_minus_depth"),
+    "n_dominant_found": partial(_found, "n_dominant"),
+    "n_bulk_found": partial(_found, "n_bulk"),
+    "gap_margin": _gap_margin,
+    "closed_form_difference": _closed_form_difference,
+}
+
 QUANTITIES: dict[str, Callable[[dict], float]] = {
     "alpha": partial(_alpha, "slope"),
     "alpha_r2": partial(_alpha, "r2"),
@@ -209,5 +255,6 @@ QUANTITIES: dict[str, Callable[[dict], float]] = {
     "participation_over_power_law": _participation_over_power_law,
     "largest_curvature_share": _largest_share,
     **{f"slope_{term}_{kind}": partial(_slope, kind, term) for kind in KINDS for term in TERMS},
+    **SPECTRUM_QUANTITIES,
     **VALIDATION_QUANTITIES,
 }

@@ -16,6 +16,8 @@ NAMES = (
     "alpha_map_slopes",
     "alpha_triangle_transfer",
     "hvp_validation_finite_differences",
+    "training_dynamics_alpha",
+    "depth_bifurcation_ratio",
 )
 FIGURES = {name: f"layercurv.figures.{name}" for name in NAMES}
 

@@ -1,12 +1,13 @@
 """What a claim recomputes of our own layers, against the reference and against what was planted."""
 
 import copy
+import json
 import math
 
 import numpy as np
 import pytest
 
-from layercurv.claims.quantities import QUANTITIES
+from layercurv.claims.quantities import QUANTITIES, SPECTRUM_QUANTITIES
 from layercurv.claims.validation_quantities import VALIDATION_QUANTITIES
 from tests.records import ALPHA, smoke_record
 from tests.reference.claims import quantity as reference
@@ -21,7 +22,9 @@ def layer(**changes) -> dict:
     return changed | changes
 
 
-@pytest.mark.parametrize("name", sorted(set(QUANTITIES) - set(VALIDATION_QUANTITIES) - FROM_HALVES))
+@pytest.mark.parametrize(
+    "name", sorted(set(QUANTITIES) - set(VALIDATION_QUANTITIES) - FROM_HALVES - set(SPECTRUM_QUANTITIES))
+)
 def test_every_quantity_is_what_the_reference_finds(name):
     for number, entry in enumerate(LAYERS):
         found, expected = QUANTITIES[name](entry), reference(name, entry)
@@ -132,3 +135,56 @@ def test_lists_of_different_lengths_are_refused():
     for name in ("largest_relative_error", "median_relative_error"):
         with pytest.raises(ValueError, match="zip"):
             QUANTITIES[name](layer(curvature_standard_errors=[0.1] * 7))
+
+
+def balanced(depth: int, eigenvalues: list[float], singular_values: tuple[float, ...] = (1.0, 1.0, 0.0)) -> dict:
+    """A record of a rank-two map from three to four dimensions: r^2 = 4 dominant, r(d_in + d_out - 2r) = 6 bulk."""
+    config = {"depth": depth, "d_in": 3, "d_out": 4, "null_threshold": 0.01, "teacher": {"singular_values": [1.0, 1.0]}}
+    measurements = {
+        "snapshots": [{"eigenvalues": [9.0] * len(eigenvalues)}, {"eigenvalues": eigenvalues}],
+        "product_singular_values": list(singular_values),
+    }
+    return {"measurements": measurements, "provenance": {"config": config}}
+
+
+@pytest.mark.parametrize("depth", [2, 3, 7])
+def test_clusters_of_a_balanced_minimum_are_the_closed_form_s(depth):
+    record = balanced(depth, [float(depth)] * 4 + [1.0] * 6 + [0.0] * 5)
+    found = {name: compute(record) for name, compute in SPECTRUM_QUANTITIES.items()}
+    assert found == pytest.approx(
+        {
+            "cluster_ratio": depth,
+            "cluster_ratio_minus_depth": 0,
+            "n_dominant_found": 4,
+            "n_bulk_found": 6,
+            "gap_margin": depth,
+            "closed_form_difference": 0,
+        }
+    )
+
+
+def test_clusters_that_are_not_the_predicted_ones():
+    record = balanced(3, [6.0, 5.0, 1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.5, 0.5, 0.03, 0.0])
+    found = {name: compute(record) for name, compute in SPECTRUM_QUANTITIES.items()}
+    assert found["cluster_ratio"] == pytest.approx((13 / 4) / (3.5 / 6))
+    # 0.03 is under a hundredth of the top and null; the widest gaps of what is left are 5 and 2
+    assert (found["n_dominant_found"], found["n_bulk_found"]) == (2, 8)
+    assert found["gap_margin"] == pytest.approx(2.5)
+    assert found["closed_form_difference"] == pytest.approx(1.0)  # |6 - 3| over 3
+
+
+def test_the_closed_form_takes_the_singular_values_that_were_reached():
+    # L = 2: one eigenvalue s_a + s_b for each of 4 outputs a and 3 inputs b, s = 2, 1 and zeros.
+    sums = [4.0, 3.0, 3.0, 2.0, 2.0, 2.0, 2.0, 1.0, 1.0, 1.0, 0.0, 0.0]
+    assert SPECTRUM_QUANTITIES["closed_form_difference"](balanced(2, sums, (2.0, 1.0, 0.0))) == pytest.approx(
+        0, abs=1e-12
+    )
+    moved = [4.0, 3.0, 3.0, 2.5, *sums[4:]]
+    assert SPECTRUM_QUANTITIES["closed_form_difference"](balanced(2, moved, (2.0, 1.0, 0.0))) == pytest.approx(0.125)
+
+
+@pytest.mark.parametrize("name", sorted(SPECTRUM_QUANTITIES))
+def test_spectra_are_read_as_the_reference_reads_them(name, root):
+    for path in sorted((root / "results" / "depth_bifurcation").glob("L3_*_seed0.small.json")):
+        record = json.loads(path.read_text())
+        assert QUANTITIES[name](record) == pytest.approx(reference(name, record), rel=1e-8, abs=1e-9), path.name

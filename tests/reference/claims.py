@@ -3,6 +3,7 @@
 Nothing here is shared with `layercurv.claims` but the library that parses JMESPath.
 """
 
+import itertools
 import math
 import statistics
 from fractions import Fraction
@@ -169,11 +170,39 @@ def _slopes(layer: dict, kind: str) -> dict:
     return {name: _line(sigma[keep], values[keep])[0] for name, values in terms.items()}
 
 
+def _spectrum_quantity(name: str, record: dict) -> float:
+    config = record["provenance"]["config"]
+    depth, threshold, d_in, d_out = (config[key] for key in ("depth", "null_threshold", "d_in", "d_out"))
+    top = sorted(record["measurements"]["snapshots"][-1]["eigenvalues"], reverse=True)
+    r = len(config["teacher"]["singular_values"])
+    if name == "closed_form_difference":
+        s = [x if x > 1e-12 else 0.0 for x in record["measurements"]["product_singular_values"]]
+        a, b = ([*s, *[0.0] * (d - len(s))] for d in (d_out, d_in))
+        powers = [(2 * i / depth, 2 * (depth - 1 - i) / depth) for i in range(depth)]
+        sums = [sum(x**p * y**q for p, q in powers) for x in a for y in b]
+        form = sorted(sums, reverse=True) + [0.0] * (len(top) - d_in * d_out)
+        return max(abs(x - y) for x, y in zip(top, form, strict=True)) / form[0]
+    dominant, bulk = top[: r * r], top[r * r : r * (d_in + d_out - r)]
+    ratio = statistics.fmean(dominant) / statistics.fmean(bulk)
+    if name.startswith("cluster_ratio"):
+        return ratio - depth if name.endswith("depth") else ratio
+    logs = [math.log(x) for x in top if x > threshold * abs(top[0])]
+    steps = [x - y for x, y in itertools.pairwise(logs)]
+    first, second = sorted(steps, reverse=True)[:2]
+    if math.exp(first) <= 1 + threshold:
+        raise ValueError("one cluster")
+    n = steps.index(first) + 1
+    counts = {"n_dominant_found": float(n), "n_bulk_found": float(len(logs) - n)}
+    return (counts | {"gap_margin": math.exp(first - second)})[name]
+
+
 def quantity(name: str, layer: dict) -> float:
     if validation.names([name]):
         return validation.quantity(name, layer)
     if name.startswith(("held_out_", "half_difference_")):
         return _halves_quantity(name, _fits(layer["a"]), _fits(layer["b"]))
+    if "snapshots" in layer.get("measurements", {}):
+        return _spectrum_quantity(name, layer)
     fits = _fits(layer)
     if name in fits:
         return float(fits[name])
