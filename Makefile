@@ -7,11 +7,11 @@ STAMP := build/stamps
 
 RECORDS := $(shell find results -type f 2>/dev/null)
 CLAIMS := $(wildcard claims/*.toml)
-LIGHT_CODE := $(shell find layercurv/claims layercurv/figures layercurv/fits layercurv/results -name '*.py') \
+LIGHT_CODE := $(shell find layercurv/claims layercurv/figures layercurv/fits layercurv/page layercurv/results -name '*.py') \
 	layercurv/errors.py layercurv/files.py
 PAPER_TEXT := $(shell find paper -name '*.typ' -o -name '*.bib' -o -name 'build.py')
 
-.PHONY: all help verify audit figures paper test test-all fuzz mutate mutate-code lint bench bench-optimizers experiment \
+.PHONY: all help verify audit figures paper report test test-all fuzz mutate mutate-code lint bench bench-optimizers experiment \
 	queue reproduce table freeze lock clean
 .DELETE_ON_ERROR:
 
@@ -70,6 +70,9 @@ test: $(STAMP)/full ## Install the experiments and test extras, check style, run
 
 test-all: $(STAMP)/full ## The tests, slow ones too
 	$(RUN) -m pytest --numprocesses auto --dist loadfile
+
+report: verify figures ## One self-contained HTML page of all claims, the audit, figures and records: build/report.html
+	$(RUN) -m layercurv.page.page
 
 fuzz: $(STAMP)/full ## Hostile input for every file the gate reads: N=10000 (about 5 minutes)
 	$(RUN) -m tests.fuzz --n $(N)

@@ -19,7 +19,7 @@ from layercurv.claims.published.load import load_rows
 from layercurv.claims.records import SealedRecords
 from layercurv.results import schema
 
-LIGHT = ("claims", "figures", "fits", "results")
+LIGHT = ("claims", "figures", "fits", "page", "results")
 
 
 def test_import_contracts_hold(root):

@@ -183,8 +183,9 @@ def _around(text: str, match: re.Match) -> str:
 
 
 def _differing(plain: str, marked: str) -> str:
-    # Commas are left out: numbered references that stand side by side are typeset "[2], [3]" without marks only.
-    counts = [Counter(re.sub(rf"[{_MARKS}\s,]", "", text)) for text in (plain, marked)]
+    # Left out: commas (numbered references side by side are typeset "[2], [3]" without marks only) and hyphens (a line
+    # may break elsewhere).
+    counts = [Counter(re.sub(rf"[{_MARKS}\s,\-\u00ad\u2010]", "", text)) for text in (plain, marked)]
     more, fewer = ("".join(sorted((a - b).elements())) for a, b in (counts, counts[::-1]))
     return f"only in the paper: {shown(more)}, only with marks: {shown(fewer)}" if more or fewer else ""
 
