@@ -57,6 +57,8 @@ def judge_row(row: Row, frozen: FrozenAudit, source: Source | None) -> Verdict:
             return _verdict(row, Status.FAIL, str(reason))
         if moved := _difference(findings, now):
             return _verdict(row, Status.FAIL, moved, findings)
+    if frozen.verdict(row.id) != derive_verdict(row, findings):
+        return _verdict(row, Status.FAIL, f"frozen as {frozen.verdict(row.id)}, which its values do not add up to")
     if len(findings) != len(row.readings):
         return _verdict(row, Status.FAIL, f"{len(row.readings)} readings, {len(findings)} of them frozen")
     return _judge_findings(row, findings)

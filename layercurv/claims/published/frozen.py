@@ -3,7 +3,7 @@
 from dataclasses import asdict
 
 from layercurv.claims.claim import Status, Verdict
-from layercurv.claims.published.evidence import Evidence
+from layercurv.claims.published.evidence import Evidence, derive_verdict
 from layercurv.claims.published.row import Row
 from layercurv.claims.published.source import Source
 from layercurv.claims.records import SealedRecords
@@ -29,6 +29,7 @@ class FrozenAudit:
         document, _ = records.get(NAME)
         self._rows: dict[str, list[Evidence]] = {}
         self._wordings: dict[str, dict] = {}
+        self._verdicts: dict[str, str] = {}
         self.sha256: dict[str, str] = {}
         if document is None:
             return
@@ -38,6 +39,7 @@ class FrozenAudit:
             for id_, entry in measurements["rows"].items():
                 self._rows[id_] = [_evidence(found) for found in entry["readings"]]
                 self._wordings[id_] = {key: entry[key] for key in WORDING}
+                self._verdicts[id_] = entry["verdict"]
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"{NAME}: {_SHAPE}, got {error!r}") from error
 
@@ -56,6 +58,17 @@ class FrozenAudit:
             One finding per reading; None if the row is not frozen.
         """
         return self._rows.get(id_)
+
+    def verdict(self, id_: str) -> str | None:
+        """Return the verdict that was frozen, which claims may count.
+
+        Args:
+            id_: The row's id.
+
+        Returns:
+            A key of `row.VERDICTS`; None if the row is not frozen.
+        """
+        return self._verdicts.get(id_)
 
     def reworded(self, row: Row) -> str:
         """Say how a row differs from what was frozen.
@@ -105,8 +118,12 @@ def as_measurements(rows: list[Row], findings: dict[str, list[Evidence]], source
     Returns:
         The `measurements` of the record.
     """
-    found = {row.id: _wording(row) | {"readings": [_plain(f) for f in findings[row.id]]} for row in rows}
-    return {"files": source.sha256, "rows": found}
+    return {"files": source.sha256, "rows": {row.id: _row(row, findings[row.id]) for row in rows}}
+
+
+def _row(row: Row, findings: list[Evidence]) -> dict:
+    verdict = derive_verdict(row, findings)
+    return _wording(row) | {"verdict": verdict, "readings": [_plain(finding) for finding in findings]}
 
 
 def _wording(row: Row) -> dict:

@@ -14,7 +14,7 @@ from layercurv.claims.published.load import load_rows
 from layercurv.claims.published.source import Source
 from layercurv.errors import InputError
 from layercurv.results.manifest import freeze
-from tests.claims.house import gate
+from tests.claims.house import claim_text, gate, write_claims
 from tests.claims.published.planted import LAYERS, SUMMARY, audit, build_audit, reading, row, write_paper, write_rows
 
 STORED = [{"file": "summary", "select": "mean_alpha"}]
@@ -290,6 +290,31 @@ def test_a_changed_frozen_value_exits_1_even_when_sealed_anew(house):
     path.write_text(json.dumps(record))
     assert gate(house) == 1
     freeze(house / "results")
+    assert gate(house) == 1
+
+
+def test_a_changed_frozen_verdict_exits_1_even_when_sealed_anew(house, capsys):
+    path = house / "results" / "published_audit" / "spectral_asymptotics.json"
+    record = json.loads(path.read_text())
+    record["measurements"]["rows"]["C001"]["verdict"] = "contradicted"
+    path.write_text(json.dumps(record))
+    freeze(house / "results")
+    assert gate(house) == 1
+    assert "frozen as contradicted, which its values do not add up to" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_claim_may_count_the_audit(house):
+    audited = claim_text(
+        records=["published_audit/spectral_asymptotics.json"],
+        sentence="The audit supports this many.",
+        select="length(measurements.rows.* | [?verdict=='supported'])",
+        quantity=None,
+        reduce="same",
+        stated="1",
+    )
+    write_claims(house, audited)
+    assert gate(house) == 0
+    write_claims(house, audited.replace('stated = "1"', 'stated = "2"'))
     assert gate(house) == 1
 
 
