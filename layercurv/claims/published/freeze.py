@@ -36,7 +36,7 @@ def freeze_audit(claims: Path, results: Path, published: Path) -> list[str]:
         InputError: If a row cannot be evaluated; then nothing is written.
     """
     rows, source = load_rows(claims / PUBLISHED), Source(published)
-    before = FrozenAudit(SealedRecords(results))
+    before = _frozen_before(results)
     findings: dict[str, list[Evidence]] = {}
     for row in rows:
         try:
@@ -54,9 +54,17 @@ def freeze_audit(claims: Path, results: Path, published: Path) -> list[str]:
         },
     }
     schema.validate(record, EXPERIMENT, NAME)
-    changed = [_change(id_, before.findings(id_), findings.get(id_)) for id_ in sorted(before.ids | set(findings))]
+    changed = [_change(id_, before.get(id_), findings.get(id_)) for id_ in sorted({*before, *findings})]
     write_text_atomically(results / NAME, strict_json.dumps(record))
     return [line for line in changed if line] + freeze(results)
+
+
+def _frozen_before(results: Path) -> dict[str, list[Evidence]]:
+    try:
+        frozen = FrozenAudit(SealedRecords(results))
+    except InputError:
+        return {}  # laid out otherwise, by an earlier version: every row is new
+    return {id_: frozen.findings(id_) for id_ in frozen.ids}
 
 
 def _change(id_: str, before: list[Evidence] | None, after: list[Evidence] | None) -> str:

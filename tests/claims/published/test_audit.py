@@ -353,6 +353,15 @@ def test_freezing_shows_what_changes_and_needs_the_paper(house, capsys):
     assert audit(house) == 0
 
 
+def test_freezing_replaces_a_record_that_is_laid_out_otherwise(house, capsys):
+    path = house / "results" / "published_audit" / "spectral_asymptotics.json"
+    path.write_text(path.read_text().replace('"verdict"', '"result"'))
+    assert audit(house) == 2
+    assert audit(house, "--freeze") == 0
+    assert "C001: absent -> 1.75" in capsys.readouterr().out
+    assert audit(house) == 0
+
+
 def test_freezing_what_cannot_be_evaluated_changes_nothing(house, capsys):
     path = house / "results" / "published_audit" / "spectral_asymptotics.json"
     before = path.read_bytes()
