@@ -79,6 +79,16 @@ def test_the_paper_prints_claims_and_every_claim_is_printed(root):
     assert printed == ids, f"never printed: {ids - printed}; unknown: {printed - ids}"
 
 
+def test_every_claim_names_the_places_where_it_is_printed(root):
+    options = {"root": root, "ignore_system_fonts": True, "field": "value"}
+    printed = {}
+    for use in json.loads(typst.query(root / "paper" / "main.typ", "<place>", **options)):
+        places = printed.setdefault(use["id"], [])
+        places += [] if use["place"] in places else [use["place"]]
+    for claim in load_claims(root / "claims"):
+        assert claim.place == ", ".join(printed[claim.id]), claim.id
+
+
 @pytest.mark.parametrize("package", LIGHT)
 def test_light_packages_hold_no_code_that_runs_text(root, package):
     forbidden = {"eval", "exec", "compile", "__import__", "pickle", "marshal", "shelve", "instantiate"}
