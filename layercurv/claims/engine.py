@@ -16,7 +16,6 @@ from layercurv.claims.claim import EXIT_CODES, Claim, Status, Verdict
 from layercurv.claims.published.row import Row
 from layercurv.claims.quantities import QUANTITIES
 from layercurv.claims.records import SealedRecords
-from layercurv.claims.select import select
 from layercurv.errors import shown
 
 
@@ -129,10 +128,10 @@ class _Unusable(NotEvaluable):
 
 
 def _values(claim: Claim, name: str, records: SealedRecords) -> list:
-    document, problem = records.get(name)
+    _, problem = records.get(name)
     if problem is not None:
         raise _Unusable(problem[0], f"{name}: {problem[1]}")
-    return quantities_of(select(claim.select, document, name), claim.quantity, name)
+    return quantities_of(records.select(name, claim.select), claim.quantity, name)
 
 
 def quantities_of(items: list, quantity: str | None, where: str) -> list:

@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 from layercurv.claims.claim import Status, Verdict
+from layercurv.claims.select import select
 from layercurv.errors import InputError, shown
 from layercurv.results import schema, strict_json
 from layercurv.results.manifest import NAME, frozen_records, read_manifest
@@ -30,6 +31,7 @@ class SealedRecords:
         self._contents: dict[str, bytes] = {}
         self._records: dict[str, object] = {}
         self._problems: dict[str, tuple[Status, str]] = {}
+        self._selected: dict[tuple[str, str], list] = {}
 
     @property
     def sealed_names(self) -> list[str]:
@@ -51,6 +53,24 @@ class SealedRecords:
         if name not in self._records and name not in self._problems:
             self._parse(name)
         return self._records.get(name), self._problems.get(name)
+
+    def select(self, name: str, expression: str) -> list:
+        """Select from a record; many claims ask the same of it.
+
+        Args:
+            name: Path relative to the results folder, of a record that `get` returns.
+            expression: JMESPath.
+
+        Returns:
+            What it finds, as a list that must not be changed.
+
+        Raises:
+            NotEvaluable: If it finds nothing or fails on this record.
+        """
+        key = (name, expression)
+        if key not in self._selected:
+            self._selected[key] = select(expression, self._records[name], name)
+        return self._selected[key]
 
     def verdicts(self, needed: set[str]) -> list[Verdict]:
         """Judge the files: all that are sealed, all that claims need, and all that lie in the folder.

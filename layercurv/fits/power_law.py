@@ -1,6 +1,6 @@
 """Ordinary least squares of log y on log x."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import stdtrit
@@ -30,7 +30,7 @@ class PowerLawFit:
         Returns:
             Field name to value.
         """
-        return asdict(self)
+        return dict(vars(self))
 
 
 def fit_power_law(x, y) -> PowerLawFit:
@@ -52,18 +52,19 @@ def fit_power_law(x, y) -> PowerLawFit:
     """
     log_x, log_y = _logarithms(x, y)
     n = log_x.size
-    dx, dy = log_x - log_x.mean(), log_y - log_y.mean()
+    mean_x, mean_y = float(log_x.sum()) / n, float(log_y.sum()) / n
+    dx, dy = log_x - mean_x, log_y - mean_y
     sxx, syy = float(dx @ dx), float(dy @ dy)
     if not sxx > 0:
         raise InputError(f"power law: expected at least two different x values, got {n} equal ones")
     slope = float(dx @ dy) / sxx
     residuals = dy - slope * dx
     rss = float(residuals @ residuals)
-    standard_error = float(np.sqrt(rss / (n - 2) / sxx))
+    standard_error = (rss / (n - 2) / sxx) ** 0.5
     half_width = float(stdtrit(n - 2, 0.975)) * standard_error
     return PowerLawFit(
         slope=slope,
-        intercept=float(log_y.mean() - slope * log_x.mean()),
+        intercept=mean_y - slope * mean_x,
         r2=1.0 - rss / syy if syy > 0 else 1.0,
         standard_error=standard_error,
         ci95_low=slope - half_width,
@@ -79,7 +80,7 @@ def _logarithms(x, y) -> tuple[np.ndarray, np.ndarray]:
     if x.size < 3:
         raise InputError(f"power law: expected at least 3 points, got {x.size}")
     for name, values in (("x", x), ("y", y)):
-        bad = np.flatnonzero(~(np.isfinite(values) & (values > 0)))
-        if bad.size:
-            raise InputError(f"power law: expected positive finite values, got {name}[{bad[0]}] = {values[bad[0]]}")
+        if not (values.min() > 0 and values.max() < np.inf):  # NaN fails both
+            bad = np.flatnonzero(~(np.isfinite(values) & (values > 0)))[0]
+            raise InputError(f"power law: expected positive finite values, got {name}[{bad}] = {values[bad]}")
     return np.log(x), np.log(y)

@@ -8,7 +8,6 @@ from layercurv.claims.engine import quantities_of
 from layercurv.claims.published.evidence import agrees
 from layercurv.claims.published.row import Row
 from layercurv.claims.records import SealedRecords
-from layercurv.claims.select import select
 from layercurv.fits import prediction_interval
 
 MIN_SEEDS = 3
@@ -72,8 +71,8 @@ def seeds_of(variant: str, records: SealedRecords) -> list[str]:
 
 def _value(row: Row, name: str, records: SealedRecords) -> float:
     plan = row.replication
-    document, problem = records.get(name)
+    _, problem = records.get(name)
     if problem is not None:
         raise NotEvaluable(f"{name}: {problem[1]}")
-    items = quantities_of(select(plan.select, document, name), plan.quantity, name)
+    items = quantities_of(records.select(name, plan.select), plan.quantity, name)
     return reduce_values(items, plan.reduce) * (100 if row.unit == "%" else 1)
