@@ -4,8 +4,10 @@ Sealed, any change fails by its checksum. Sealed anew, as by somebody who forges
 truth of any claim does, which an independent evaluation decides (`tests/reference/claims.py`).
 """
 
+import functools
 import hashlib
 import json
+import multiprocessing
 import random
 from pathlib import Path
 
@@ -22,6 +24,8 @@ from tests.mutation.report import Report
 from tests.mutation.traced import readers
 from tests.reference import claims as reference
 
+RECORDS: SealedRecords  # of a worker, with what it remembers of them
+
 
 class Forged(SealedRecords):
     """Records of which one is replaced, its seal with it or not."""
@@ -35,18 +39,31 @@ class Forged(SealedRecords):
 
 
 def change_values(
-    claims: list[Claim], rows: list[Row], folder: Path, report: Report, seed: int, per_group: int
+    claims: list[Claim], rows: list[Row], folder: Path, report: Report, seed: int, per_group: int, workers: int
 ) -> None:
     records = SealedRecords(folder)
     rows = [row for row in rows if row.replication.variant is not None]
     names = {name for claim in claims for name in (*claim.records, *claim.reference)}
     names |= {name for row in rows for name in seeds_of(row.replication.variant, records)}
-    memory = Memory([records.get(name)[0] for name in names])
+    work = functools.partial(_change_one, claims=claims, rows=rows, seed=seed, per_group=per_group)
+    with multiprocessing.get_context("fork").Pool(workers, _remember, (folder, sorted(names))) as pool:
+        for found in pool.imap_unordered(work, sorted(names), chunksize=1):
+            report.merge(found)
+
+
+def _remember(folder: Path, names: list[str]) -> None:
+    global RECORDS
+    RECORDS = SealedRecords(folder)
+    memory = Memory([RECORDS.get(name)[0] for name in names])
     memory.remember_all(QUANTITIES)
     reference.quantity = memory.remember(reference.quantity)
-    generator = random.Random(seed)
-    for name in sorted(names):
-        _change_record(name, _readers_of(name, claims, rows, records), records, report, generator, per_group)
+
+
+def _change_one(name: str, claims: list[Claim], rows: list[Row], seed: int, per_group: int) -> Report:
+    report = Report()
+    found = _readers_of(name, claims, rows, RECORDS)
+    _change_record(name, found, RECORDS, report, random.Random(f"{seed} {name}"), per_group)
+    return report
 
 
 def _readers_of(name: str, claims: list[Claim], rows: list[Row], records: SealedRecords) -> dict[tuple, list]:

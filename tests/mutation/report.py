@@ -21,7 +21,7 @@ class Report:
     """All mutants."""
 
     def __init__(self):
-        self.tallies: dict[tuple[str, str], Tally] = defaultdict(Tally)
+        self.tallies: defaultdict[tuple[str, str], Tally] = defaultdict(Tally)
 
     def add(self, kind: str, file: str, mutant: str, exit_code: int, matters: bool = True) -> None:
         tally = self.tallies[kind, file]
@@ -31,6 +31,10 @@ class Report:
             tally.survivors.append(mutant)
         else:
             tally.neutral += 1
+
+    def merge(self, other: "Report") -> None:
+        """Add what another process found of other files."""
+        self.tallies.update(other.tallies)
 
     @property
     def summary(self) -> str:
