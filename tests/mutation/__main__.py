@@ -21,6 +21,7 @@ def main() -> int:
     parser.add_argument("--published", type=Path, help="folder with the audited paper's own JSON")
     parser.add_argument("--seed", type=int, default=0, help="which element of each list is changed (default: 0)")
     parser.add_argument("--per-list", type=int, default=1, help="elements changed of each list (default: 1)")
+    parser.add_argument("--share", type=float, default=1.0, help="of the lists of our records, at random (default: 1)")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default: one per core)")
     options = parser.parse_args()
     gate = Gate(Path("claims"), Path("results"))

@@ -39,13 +39,20 @@ class Forged(SealedRecords):
 
 
 def change_values(
-    claims: list[Claim], rows: list[Row], folder: Path, report: Report, seed: int, per_group: int, workers: int
+    claims: list[Claim],
+    rows: list[Row],
+    folder: Path,
+    report: Report,
+    seed: int,
+    per_group: int,
+    share: float,
+    workers: int,
 ) -> None:
     records = SealedRecords(folder)
     rows = [row for row in rows if row.replication.variant is not None]
     names = {name for claim in claims for name in (*claim.records, *claim.reference)}
     names |= {name for row in rows for name in seeds_of(row.replication.variant, records)}
-    work = functools.partial(_change_one, claims=claims, rows=rows, seed=seed, per_group=per_group)
+    work = functools.partial(_change_one, claims=claims, rows=rows, seed=seed, per_group=per_group, share=share)
     with multiprocessing.get_context("fork").Pool(workers, _remember, (folder, sorted(names))) as pool:
         for found in pool.imap_unordered(work, sorted(names), chunksize=1):
             report.merge(found)
@@ -59,10 +66,12 @@ def _remember(folder: Path, names: list[str]) -> None:
     reference.quantity = memory.remember(reference.quantity)
 
 
-def _change_one(name: str, claims: list[Claim], rows: list[Row], seed: int, per_group: int) -> Report:
+def _change_one(name: str, claims: list[Claim], rows: list[Row], seed: int, per_group: int, share: float) -> Report:
     report = Report()
     found = _readers_of(name, claims, rows, RECORDS)
-    _change_record(name, found, RECORDS, report, random.Random(f"{seed} {name}"), per_group)
+    generator = random.Random(f"{seed} {name}")
+    chosen = generator.sample(sorted(found, key=str), max(1, round(share * len(found)))) if found else []
+    _change_record(name, {path: found[path] for path in chosen}, RECORDS, report, generator, per_group)
     return report
 
 
