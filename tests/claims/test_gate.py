@@ -44,6 +44,12 @@ def test_any_changed_byte_of_a_frozen_record_fails(house):
     assert gate(house) == 1
 
 
+def test_a_changed_record_that_still_meets_its_schema_says_so(house, capsys):
+    change_record(house, lambda record: record["provenance"].update(seed=7))
+    assert gate(house, "--format", "github") == 1
+    assert "...); 'its schema still holds'\n" in capsys.readouterr().out
+
+
 def test_a_changed_stored_fit_fails_the_claim_that_compares_it(house):
     text = claim_text(
         select=LAYER, quantity="stored_fit_difference", reduce="max", check="below", tolerance="exact", stated="1e-9"

@@ -341,6 +341,23 @@ def test_unsupported_means_that_no_file_mentions_it(tmp_path):
     assert audit(house) == 3
 
 
+def test_values_that_must_agree_and_do_not_exit_1_and_are_shown(tmp_path, capsys):
+    one = [{"file": "fits", "select": "layers[0]", "quantity": "alpha"}]
+    house = build_audit(tmp_path, row(stated="2.0", reading=[reading(**{"from": one, "reduce": "same"})]))
+    write_rows(house, row(stated="2.0", reading=[reading(reduce="same")]))
+    assert audit(house, "--format", "github") == 1
+    told = capsys.readouterr().out
+    assert "title=FAIL C001::stated 1.75: expected one value throughout, found 1.5 to 2\n" in told
+
+
+def test_a_stored_value_that_no_longer_agrees_is_told(tmp_path, capsys):
+    wrong = [{"file": "summary", "select": "wrong_mean"}]
+    house = build_audit(tmp_path, row(reading=[reading(stored=wrong, stored_agrees=False)]))
+    write_rows(house, row(reading=[reading(stored=wrong)]))
+    assert gate(house, "--format", "github") == 1
+    assert "the stored value does not agree with the recomputed one, recorded otherwise" in capsys.readouterr().out
+
+
 def test_freezing_shows_what_changes_and_needs_the_paper(house, capsys):
     assert gate(house, "--freeze") == 2
     assert "--published DIR" in capsys.readouterr().err

@@ -135,9 +135,11 @@ def test_what_cannot_be_evaluated_exits_3(house, changes):
     assert judge(house, stated="0.95", replication=plan("replicated", **changes)) == 3
 
 
-def test_seeds_that_must_agree_and_do_not_exit_1(house):
+def test_seeds_that_must_agree_and_do_not_exit_1(house, capsys):
     both = plan("replicated", select="measurements.[training.test_accuracy, mean_loss]")
     assert judge(house, stated="0.95", replication=both) == 1
+    gate(house, "--format", "github")
+    assert "title=FAIL C001.replication::stated 1.75: expected one value throughout" in capsys.readouterr().out
 
 
 def test_a_lost_record_of_a_replication_exits_3(house):
