@@ -34,7 +34,7 @@ def main() -> int:
         "stated values": lambda: move_stated_values(claims, rows, SealedRecords(gate.results), report),
         "whole files": lambda: change_files(gate, report),
         "values of our records": lambda: change_values(
-            claims, rows, gate.results, report, options.seed, options.per_list
+            claims, rows, gate.results, report, options.seed, options.per_list, options.share, options.workers
         ),
     }
     if options.published is not None:
