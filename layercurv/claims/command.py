@@ -4,13 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from layercurv.claims.coverage import measure_coverage
 from layercurv.claims.engine import Verification
 from layercurv.claims.floor import raise_floor
 from layercurv.claims.gate import Gate
-from layercurv.claims.published.freeze import freeze_audit
 from layercurv.claims.report import FORMATS, as_table, summary
-from layercurv.claims.result_sets import compare_result_sets
 from layercurv.errors import InputError
 from layercurv.files import write_text_atomically
 
@@ -71,7 +68,10 @@ def _shown(verification: Verification, options: argparse.Namespace) -> str:
     return FORMATS[options.format](verification, options.verbose)
 
 
+# What only one command needs is imported there: verifying is to take less than a second, imports and all.
 def _freeze(gate: Gate) -> int:
+    from layercurv.claims.published.freeze import freeze_audit
+
     if gate.published is None:
         raise InputError("--freeze: expected --published DIR, the folder with the paper's own files, got none")
     print("\n".join(freeze_audit(gate.claims, gate.results, gate.published)))
@@ -79,6 +79,8 @@ def _freeze(gate: Gate) -> int:
 
 
 def _diff(words: list[str]) -> int:
+    from layercurv.claims.result_sets import compare_result_sets
+
     parser = argparse.ArgumentParser(
         prog="verify_claims.py diff",
         description="Compare two results folders: does any headline of B lie where one more seed of A would not? "
@@ -95,6 +97,8 @@ def _diff(words: list[str]) -> int:
 
 
 def _coverage(words: list[str]) -> int:
+    from layercurv.claims.coverage import measure_coverage
+
     parser = argparse.ArgumentParser(
         prog="verify_claims.py coverage",
         description="Every numeral of the compiled paper: bound to a claim, waived in writing, or neither (exit 1).",

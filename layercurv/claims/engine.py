@@ -16,6 +16,7 @@ from layercurv.claims.claim import EXIT_CODES, Claim, Status, Verdict
 from layercurv.claims.published.row import Row
 from layercurv.claims.quantities import QUANTITIES
 from layercurv.claims.records import SealedRecords
+from layercurv.claims.select import select
 from layercurv.errors import shown
 
 
@@ -131,7 +132,24 @@ def _values(claim: Claim, name: str, records: SealedRecords) -> list:
     _, problem = records.get(name)
     if problem is not None:
         raise _Unusable(problem[0], f"{name}: {problem[1]}")
-    return quantities_of(records.select(name, claim.select), claim.quantity, name)
+    return select_quantities(records, name, claim.select, claim.quantity)
+
+
+def select_quantities(records: SealedRecords, name: str, expression: str, quantity: str | None) -> list:
+    """Select from a record that can be used, and recompute one quantity from each item.
+
+    Args:
+        records: Our frozen records.
+        name: Which of them.
+        expression: JMESPath.
+        quantity: A key of `QUANTITIES`; None takes the items themselves.
+
+    Returns:
+        One value per item.
+    """
+    return records.remembered(
+        name, (expression, quantity), lambda document: quantities_of(select(expression, document, name), quantity, name)
+    )
 
 
 def quantities_of(items: list, quantity: str | None, where: str) -> list:

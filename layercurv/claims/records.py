@@ -1,10 +1,10 @@
 """Sealed records, read once; where one cannot be used, the reason."""
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 from layercurv.claims.claim import Status, Verdict
-from layercurv.claims.select import select
 from layercurv.errors import InputError, shown
 from layercurv.results import schema, strict_json
 from layercurv.results.manifest import NAME, frozen_records, read_manifest
@@ -31,7 +31,7 @@ class SealedRecords:
         self._contents: dict[str, bytes] = {}
         self._records: dict[str, object] = {}
         self._problems: dict[str, tuple[Status, str]] = {}
-        self._selected: dict[tuple[str, str], list] = {}
+        self._answers: dict[tuple, list] = {}
 
     @property
     def sealed_names(self) -> list[str]:
@@ -54,23 +54,21 @@ class SealedRecords:
             self._parse(name)
         return self._records.get(name), self._problems.get(name)
 
-    def select(self, name: str, expression: str) -> list:
-        """Select from a record; many claims ask the same of it.
+    def remembered(self, name: str, question: tuple, answer: Callable[[object], list]) -> list:
+        """Ask something of a record once; many claims ask the same.
 
         Args:
             name: Path relative to the results folder, of a record that `get` returns.
-            expression: JMESPath.
+            question: What is asked: equal questions have equal answers.
+            answer: Computes it from the parsed record.
 
         Returns:
-            What it finds, as a list that must not be changed.
-
-        Raises:
-            NotEvaluable: If it finds nothing or fails on this record.
+            The answer, which must not be changed.
         """
-        key = (name, expression)
-        if key not in self._selected:
-            self._selected[key] = select(expression, self._records[name], name)
-        return self._selected[key]
+        key = (name, *question)
+        if key not in self._answers:
+            self._answers[key] = answer(self._records[name])
+        return self._answers[key]
 
     def verdicts(self, needed: set[str]) -> list[Verdict]:
         """Judge the files: all that are sealed, all that claims need, and all that lie in the folder.

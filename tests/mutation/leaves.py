@@ -33,7 +33,7 @@ class Forged(SealedRecords):
     def __init__(self, original: SealedRecords, name: str, document: object, reseal: bool):
         self.__dict__ = dict(original.__dict__)
         self._records = {**original._records, name: document}
-        self._selected = {key: found for key, found in original._selected.items() if key[0] != name}
+        self._answers = {key: found for key, found in original._answers.items() if key[0] != name}
         if not reseal:
             self._contents = {**original._contents, name: json.dumps(document).encode()}
 

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from layercurv.claims.checks import NotEvaluable, half_unit, reduce_values
-from layercurv.claims.engine import quantities_of
+from layercurv.claims.engine import select_quantities
 from layercurv.claims.published.evidence import agrees
 from layercurv.claims.published.row import Row
 from layercurv.claims.records import SealedRecords
@@ -74,5 +74,5 @@ def _value(row: Row, name: str, records: SealedRecords) -> float:
     _, problem = records.get(name)
     if problem is not None:
         raise NotEvaluable(f"{name}: {problem[1]}")
-    items = quantities_of(records.select(name, plan.select), plan.quantity, name)
+    items = select_quantities(records, name, plan.select, plan.quantity)
     return reduce_values(items, plan.reduce) * (100 if row.unit == "%" else 1)
