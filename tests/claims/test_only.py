@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.claims.house import MEDIAN, RECORDS, change_record, claim_text, gate, write_claims, write_floor
+from tests.claims.published.planted import build_audit, row
 
 
 @pytest.fixture
@@ -51,3 +52,15 @@ def test_a_record_needed_by_another_claim_is_missed(two):
     )
     assert gate(two, "--only", "test.right") == 1
     assert RECORDS[1] not in lines[0]
+
+
+def test_rows_of_the_audit_are_narrowed_too(tmp_path, capsys):
+    house = build_audit(tmp_path, row(), row("C002"))
+    capsys.readouterr()
+    assert gate(house, "--only", "C00[2-9]", "--format", "json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["claims"] == {} and list(document["other"]["published"]) == ["C002"]
+    assert list(document["other"]["replication"]) == ["C002.replication"] and list(document["audit"]) == ["C002"]
+    assert gate(house, "--only", "test.*", "--format", "json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert len(document["claims"]) == 1 and "published" not in document["other"]

@@ -1,6 +1,9 @@
 """Every report tells every verdict, and what it quotes from a file cannot steer its reader."""
 
+import io
 import json
+import re
+import sys
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 
@@ -196,3 +199,44 @@ def test_files_and_standard_output_are_asked_for_apart(house, capsys):
 def test_quiet_prints_one_line(house, capsys):
     assert gate(house, "--quiet") == 0
     assert capsys.readouterr().out == "claims: 1 pass; files: 2 pass; counts: 5 pass; exit 0\n"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("options", "coloured"), [((), True), (("--format", "github"), False), (("--quiet",), False)])
+def test_a_terminal_gets_colours_and_its_own_width(house, monkeypatch, options, coloured):
+    monkeypatch.setenv("COLUMNS", "70")
+    monkeypatch.setattr("sys.stdout", Terminal())
+    assert gate(house, "-v", *options) == 0
+    text = sys.stdout.getvalue()
+    assert ("\x1b[" in text) == coloured
+    if coloured:
+        assert max(len(re.sub(r"\x1b\[[0-9;]*m", "", line)) for line in text.splitlines()) <= 70
+        assert "The median" in text or "median" in text
+
+
+def test_points_are_named_beside_what_is_stated(house, capsys):
+    fields = {"select": "measurements.training.test_accuracy", "quantity": None, "reduce": "mean", "unit": "points"}
+    write_claims(house, claim_text(stated="50", **fields))
+    assert gate(house) == 0
+    assert "50 points" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("text", ["x = 1", "claim = 1", "claim = [1]"])
+def test_a_file_of_anything_but_claims_is_refused(house, capsys, text):
+    (house / "claims" / "test.toml").write_text(text)
+    assert gate(house) == 2
+    told = capsys.readouterr().err
+    assert (
+        told
+        == f"error: {house}/claims/test.toml: expected [[claim]] tables and an optional top-level `records`, nothing else\n"
+    )
+
+
+def test_a_results_folder_that_is_none_is_named(house, capsys):
+    (house / "results").rename(house / "elsewhere")
+    assert gate(house) == 2
+    assert capsys.readouterr().err == f"error: {house}/results: expected the results folder, found none\n"
