@@ -28,7 +28,7 @@ class Coverage:
     """How the numerals of a document come about."""
 
     bound: int  # claims printed
-    waived: int  # by hand, each with its reason in the source
+    waived: int  # numerals inside waivers, each of which has its reason in the source
     exempt: dict[str, int]  # numerals that state nothing: formula, rule (numbering, references, plots), name
     uncovered: list[str]  # the rest, each with its surroundings
     differing: str  # characters that only one of the two documents holds; empty if none
@@ -152,15 +152,16 @@ def tell_numerals(text: str, names: re.Pattern, differing: str = "") -> Coverage
         token = match.group()
         if token in _KINDS:
             open_marks.append(token)
-            counts[_KINDS[token]] += token in "⟦⟨"  # a claim counts once, whatever it prints
+            counts["claim"] += token == "⟦"  # once, whatever it prints
         elif token in _CLOSES:
             if not open_marks or open_marks.pop() != _CLOSES[token]:
                 raise InputError(f"expected marks that close in order, got {_around(text, match)}")
         else:
             kind = _kind(match, open_marks, named)
-            counts[kind] += kind in ("formula", "rule", "name")
             if kind == "uncovered":
                 uncovered.append(_around(text, match))
+            elif kind != "claim":
+                counts[kind] += 1
     if open_marks:
         raise InputError(f"expected every mark to be closed, {len(open_marks)} are not")
     exempt = {kind: counts[kind] for kind in ("formula", "rule", "name")}
