@@ -15,6 +15,7 @@ from layercurv.claims.claim import Status
 from layercurv.claims.command import main
 from layercurv.claims.engine import judge
 from layercurv.claims.load import load_claims
+from layercurv.claims.published.frozen import NAME as AUDIT
 from layercurv.claims.published.load import load_rows
 from layercurv.claims.records import SealedRecords
 from layercurv.results import schema
@@ -77,6 +78,23 @@ def test_the_paper_prints_claims_and_every_claim_is_printed(root):
     printed = set(json.loads(typst.query(root / "paper" / "main.typ", "<claim>", **options)))
     ids = {claim.id for claim in load_claims(root / "claims")}
     assert printed == ids, f"never printed: {ids - printed}; unknown: {printed - ids}"
+
+
+def test_sections_print_numbers_by_claim_or_waiver_only(root):
+    """Marks of what is printed by rule are the template's; a section that set them itself could print any number."""
+    for path in (root / "paper" / "sections").glob("*.typ"):
+        text = path.read_text()
+        imported = re.findall(r'#import "../claims.typ": (.*)', text)
+        assert {name.strip() for line in imported for name in line.split(",")} <= {"claim", "waived"}, path.name
+        assert not re.search(r"[⟦⟧⟨⟩⦃⦄⟪⟫]", text), path.name
+    assert not re.search(r"[⟦⟧⟨⟩⦃⦄⟪⟫]", (root / "paper" / "main.typ").read_text())
+
+
+def test_every_claim_rests_on_at_least_three_seeds(root):
+    for claim in load_claims(root / "claims"):
+        for group in filter(None, (claim.records, claim.reference)):
+            variants = Counter(re.sub(r"_seed\d+", "", name) for name in group if name != AUDIT)
+            assert all(seeds >= 3 for seeds in variants.values()), claim.id
 
 
 def test_every_claim_names_the_places_where_it_is_printed(root):

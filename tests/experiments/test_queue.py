@@ -8,6 +8,8 @@ import pytest
 from experiments import _queue
 from experiments._queue import FILE, Job, load_jobs, parse_duration, run_queue
 from experiments._table import PUBLISHED
+from layercurv.claims.checks import UNITS
+from layercurv.claims.published.load import load_rows
 from layercurv.errors import InputError
 from layercurv.fits import prediction_interval
 from layercurv.results.headlines import HEADLINES
@@ -69,6 +71,15 @@ def test_every_published_value_belongs_to_a_variant_of_the_queue():
     known = {(job.name.experiment, without_seed(job.name.variant)) for job in load_jobs(FILE, "small")}
     assert PUBLISHED.keys() <= known
     assert {experiment for experiment, _ in known} == HEADLINES.keys()
+
+
+def test_every_published_value_is_one_that_the_audit_states(root):
+    rows = load_rows(root / "claims" / "published.toml")
+    stated = {round(float(text) / UNITS[row.unit], 9) for row in rows for text in row.stated}
+    for variant, values in PUBLISHED.items():
+        for headline, value in values.items():
+            # accuracies stand in percent in the source paper
+            assert {round(value, 9), round(100 * value, 9)} & stated, (variant, headline)
 
 
 def test_jobs_come_in_the_order_of_the_file_all_seeds_of_one_before_the_next(tmp_path):
