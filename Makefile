@@ -74,10 +74,10 @@ test-all: $(STAMP)/full ## The tests, slow ones too
 report: verify figures ## One self-contained HTML page of all claims, the audit, figures and records: build/report.html
 	$(RUN) -m layercurv.page.page
 
-fuzz: $(STAMP)/full ## Hostile input for every file the gate reads: N=10000 (about 5 minutes)
+fuzz: $(STAMP)/full ## Hostile input for every file the gate reads: N=10000 (about 3 minutes)
 	$(RUN) -m tests.fuzz --n $(N)
 
-mutate: $(STAMP)/full ## Does the gate see every change that matters? PUBLISHED=folder adds the source paper's JSON (15 minutes)
+mutate: $(STAMP)/full ## Does the gate see every change that matters? PUBLISHED=folder adds the source paper's JSON (two hours or more)
 	$(RUN) -m tests.mutation $(if $(PUBLISHED),--published $(PUBLISHED))
 	@$(MAKE) --no-print-directory mutate-code
 

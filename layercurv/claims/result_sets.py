@@ -40,7 +40,7 @@ class Comparison:
 
     @property
     def exit_code(self) -> int:
-        """0 if all agree; 1 on a significant difference; 3 if some headline, or none at all, can be judged."""
+        """0 if all agree; 1 on a significant difference; 3 if some headline cannot be judged, or there is none."""
         verdicts = {entry.verdict for entry in self.compared} or {"MISSING"}
         return 3 if "MISSING" in verdicts else 1 if "DIFFERS" in verdicts else 0
 

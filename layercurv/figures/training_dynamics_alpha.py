@@ -81,7 +81,7 @@ def _quarters(layer: dict) -> list[dict]:
 
 
 def _draw_training(axis: Axes, records: list[dict]) -> None:
-    for record, (color, marker, line) in zip(records, SEED_STYLES, strict=False):
+    for record, (color, marker, line) in zip(records, SEED_STYLES, strict=True):
         epochs, slopes = training_slopes(record)
         axis.plot(epochs, slopes, color=color, lw=0.4, alpha=0.35, zorder=1)
         label = f"seed {record['provenance']['seed']}, mean"
@@ -105,7 +105,7 @@ def _draw_quarters(axis: Axes, records: list[dict]) -> None:
     wide = [[layer for layer in entries if len(layer["curvatures"]) == N_DIRECTIONS] for entries in layers]
     narrow = [layer for entries in layers for layer in entries if len(layer["curvatures"]) < N_DIRECTIONS]
     _draw_whole(axis, [layer for entries in wide for layer in entries])
-    for entries, (color, marker, line) in zip(wide, SEED_STYLES, strict=False):
+    for entries, (color, marker, line) in zip(wide, SEED_STYLES, strict=True):
         slopes = quarter_fits(entries, "slope")
         axis.plot(QUARTERS, slopes.T, color=color, lw=0.4, alpha=0.35, zorder=1)
         axis.plot(QUARTERS, slopes.mean(0), marker=marker, ls=line, color=color, ms=4, mec="white", mew=0.4)

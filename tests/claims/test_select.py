@@ -59,9 +59,14 @@ def test_the_width_of_lists_multiplies_and_is_limited():
     assert compiled("[a, b].[c, d]") and compiled("to_string(a)") and compiled("length([a, b, c])")
 
 
-def test_nesting_that_exhausts_the_parser_is_refused():
-    for expression in ("(" * 190 + "a" + ")" * 190, "!" * 390 + "a", "a." * 199 + "a"):
-        try:
-            compiled(expression)
-        except InputError:
-            continue
+def test_a_document_too_deep_to_write_out_is_not_evaluable():
+    deep: list = []
+    for _ in range(5000):
+        deep = [deep]
+    with pytest.raises(NotEvaluable, match=r"to_string\(@\) fails"):
+        select("to_string(@)", deep, "file")
+
+
+def test_the_deepest_expression_that_is_short_enough_is_parsed():
+    for expression in ("(" * 199 + "a" + ")" * 199, "!" * 399 + "a", "a." * 199 + "a", "[" * 199 + "a" + "]" * 199):
+        assert compiled(expression)

@@ -57,11 +57,9 @@ def judge_row(row: Row, frozen: FrozenAudit, source: Source | None) -> Verdict:
             return _verdict(row, Status.FAIL, str(reason))
         if moved := _difference(findings, now):
             return _verdict(row, Status.FAIL, moved, findings)
-    if frozen.verdict(row.id) != derive_verdict(row, findings):
-        return _verdict(row, Status.FAIL, f"frozen as {frozen.verdict(row.id)}, which its values do not add up to")
     if len(findings) != len(row.readings):
         return _verdict(row, Status.FAIL, f"{len(row.readings)} readings, {len(findings)} of them frozen")
-    return _judge_findings(row, findings)
+    return _judge_findings(row, findings, frozen.verdict(row.id))
 
 
 def judge_replication(row: Row, records: SealedRecords) -> Verdict:
@@ -109,8 +107,10 @@ def judge_completeness(rows: list[Row], frozen: FrozenAudit) -> list[Verdict]:
     ]
 
 
-def _judge_findings(row: Row, findings: list[Evidence]) -> Verdict:
+def _judge_findings(row: Row, findings: list[Evidence], frozen: str) -> Verdict:
     found = derive_verdict(row, findings)
+    if frozen != found:
+        return _verdict(row, Status.FAIL, f"frozen as {frozen}, which its values do not add up to", findings)
     for reading, finding in zip(row.readings, findings, strict=True):
         if finding.stored_agrees != reading.stored_agrees:
             state = "agrees" if finding.stored_agrees else "does not agree"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from layercurv.claims.checks import REDUCERS, NotEvaluable, half_unit, reduce_values
+from layercurv.claims.checks import REDUCERS, UNITS, NotEvaluable, half_unit, reduce_values
 from layercurv.claims.published.row import Part, Reading, Row
 from layercurv.claims.published.source import Source
 from layercurv.claims.published.source_list_quantities import LIST_QUANTITIES
@@ -123,14 +123,13 @@ def _select(part: Part, name: str, source: Source) -> list:
 
 
 def _reduce(numbers: list, reducer: str, unit: str) -> tuple[float, ...]:
-    scale = 100 if unit == "%" else 1
     if reducer == "all":
         values = [reduce_values([number], "same") for number in numbers]
     elif reducer == "extent":
         values = [reduce_values(numbers, "min"), reduce_values(numbers, "max")]
     else:
         values = [reduce_values(numbers, reducer)]
-    return tuple(value * scale for value in values)
+    return tuple(value * UNITS[unit] for value in values)
 
 
 def _same(values: tuple[float, ...], stored: tuple[float, ...]) -> bool:

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from layercurv.claims.checks import NotEvaluable, half_unit, reduce_values
+from layercurv.claims.checks import UNITS, NotEvaluable, half_unit, reduce_values
 from layercurv.claims.engine import select_quantities
 from layercurv.claims.published.evidence import agrees
 from layercurv.claims.published.row import Row
@@ -75,4 +75,4 @@ def _value(row: Row, name: str, records: SealedRecords) -> float:
     if problem is not None:
         raise NotEvaluable(f"{name}: {problem[1]}")
     items = select_quantities(records, name, plan.select, plan.quantity)
-    return reduce_values(items, plan.reduce) * (100 if row.unit == "%" else 1)
+    return reduce_values(items, plan.reduce) * UNITS[row.unit]

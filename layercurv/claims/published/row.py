@@ -11,7 +11,7 @@ VERDICTS = {
     "unsupported": "nothing in the published files bears on it",
 }
 
-# What our records say (see `replication.derive_replication`).
+# What our records say (see `replication.replicate`).
 REPLICATIONS = {
     "replicated": "our seeds and the printed number agree",
     "not_replicated": "they do not",
