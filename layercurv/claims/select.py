@@ -37,7 +37,7 @@ def compiled(expression: str):
     try:
         parsed = jmespath.compile(expression)
         width = _width(parsed.parsed)
-    except (JMESPathError, ValueError) as error:
+    except (JMESPathError, RecursionError, ValueError) as error:
         raise InputError(f"select is not a JMESPath expression: {shown(str(error))}") from error
     if width > MAX_WIDTH:
         raise InputError(f"expected an expression whose lists multiply to at most {MAX_WIDTH}, got {width}")
