@@ -5,11 +5,13 @@ import re
 
 import pytest
 
+from layercurv.claims.claim import Status, Verdict
 from layercurv.claims.command import main
 from layercurv.claims.coverage import Coverage, load_names, tell_numerals
+from layercurv.claims.engine import Verification
 from layercurv.claims.load import load_claims
 from layercurv.claims.published.load import load_rows
-from layercurv.claims.report import FORMATS
+from layercurv.claims.report import FORMATS, as_table
 from layercurv.errors import InputError
 from layercurv.results.manifest import freeze
 from tests.claims.golden import assert_golden
@@ -93,6 +95,25 @@ def test_whole_reports(wrong_house, capsys, name, options):
     text = text.replace(str(wrong_house), "HOUSE")
     text = text.replace("><", ">\n<") if name == "junit" else text
     assert_golden(f"report{''.join(options)}.{name}.txt", re.sub(r" +\n", "\n", text))
+
+
+@pytest.mark.parametrize("width", [72, 110])
+def test_whole_table_in_colours_where_space_is_short(width):
+    long = "A sentence that is longer than the line it is to be printed on, and has to be broken somewhere."
+    found = [
+        Verdict(
+            "claim.with_a_name_of_more_than_thirty_letters", Status.FAIL, long, 12345.678, (1.0,) * 9, "12345.678%"
+        ),
+        Verdict(
+            "short", Status.PASS, "as found", 1.0, (1.0, 2.0), "an entry of more than twenty letters", long, ("file",)
+        ),
+        Verdict("lost", Status.MISSING, "no such file"),
+        Verdict("broken", Status.MALFORMED, "no text"),
+    ]
+    texts = [
+        as_table(Verification({"claims": verdicts}), True, colour=True, width=width) for verdicts in (found, found[1:2])
+    ]
+    assert_golden(f"colours{width}.txt", "\n".join(texts))
 
 
 def test_whole_audit(tmp_path, capsys):

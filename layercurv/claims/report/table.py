@@ -33,11 +33,11 @@ def as_table(verification: Verification, verbose: bool, colour: bool = False, wi
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("claim", no_wrap=True, overflow="ellipsis", ratio=4)
+    table.add_column("claim", no_wrap=True, overflow="ellipsis")
     table.add_column("stated", justify="right", no_wrap=True, max_width=20, overflow="ellipsis")
     table.add_column("recomputed", justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
-    table.add_column("evidence", ratio=6)
+    table.add_column("evidence")
     for _, verdict in told(verification, verbose):
         cells = (verdict.subject, verdict.stated, recomputed(verdict))
         mark = Text(verdict.status.name, _STYLES[verdict.status])
