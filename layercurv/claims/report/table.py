@@ -13,6 +13,8 @@ _STYLES = {
     Status.MALFORMED: "bold magenta",
 }
 _WIDTH = 160  # where there is no terminal to ask
+# A narrow terminal takes its characters from the name and from what is printed, never from value and verdict.
+_NUMBER, _VERDICT = 10, max(len(status.name) for status in Status)
 _N_VALUES = 8  # shown of those that were reduced
 
 
@@ -33,10 +35,10 @@ def as_table(verification: Verification, verbose: bool, colour: bool = False, wi
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("claim", no_wrap=True, overflow="ellipsis")
-    table.add_column("stated", justify="right", no_wrap=True, max_width=20, overflow="ellipsis")
-    table.add_column("recomputed", justify="right", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
+    table.add_column("claim", no_wrap=True, overflow="ellipsis", max_width=width // 3)
+    table.add_column("stated", justify="right", no_wrap=True, overflow="ellipsis", max_width=max(12, width // 8))
+    table.add_column("recomputed", justify="right", no_wrap=True, min_width=_NUMBER)
+    table.add_column("verdict", no_wrap=True, min_width=_VERDICT)
     table.add_column("evidence")
     for _, verdict in told(verification, verbose):
         cells = (verdict.subject, verdict.stated, recomputed(verdict))
