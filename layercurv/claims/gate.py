@@ -49,7 +49,7 @@ class Gate:
         groups = {
             "claims": judge_claims(claims, records),
             "published": [judge_row(row, frozen, source) for row in rows] + lost,
-            "replication": [judge_replication(row, records) for row in rows],
+            "replication": [judge_replication(row, records, frozen) for row in rows],
             "published files": [] if source is None else frozen.judge_files(source),
             "files": records.verdicts(_needed(all_claims, all_rows, records)),
             "counts": counts,

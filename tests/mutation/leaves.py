@@ -14,6 +14,7 @@ from pathlib import Path
 from layercurv.claims.claim import Claim
 from layercurv.claims.engine import Verification, judge
 from layercurv.claims.published.audit import judge_replication
+from layercurv.claims.published.frozen import FrozenAudit
 from layercurv.claims.published.replication import seeds_of
 from layercurv.claims.published.row import Row
 from layercurv.claims.quantities import QUANTITIES
@@ -25,6 +26,7 @@ from tests.mutation.traced import readers
 from tests.reference import claims as reference
 
 RECORDS: SealedRecords  # of a worker, with what it remembers of them
+FROZEN: FrozenAudit
 
 
 class Forged(SealedRecords):
@@ -59,8 +61,9 @@ def change_values(
 
 
 def _remember(folder: Path, names: list[str]) -> None:
-    global RECORDS
+    global RECORDS, FROZEN
     RECORDS = SealedRecords(folder)
+    FROZEN = FrozenAudit(RECORDS)
     memory = Memory([RECORDS.get(name)[0] for name in names])
     memory.remember_all(QUANTITIES)
     reference.quantity = memory.remember(reference.quantity)
@@ -99,7 +102,7 @@ def _change_record(name, found, records, report: Report, generator: random.Rando
 
 
 def _judge(subject: Claim | Row, records: SealedRecords):
-    return judge(subject, records) if isinstance(subject, Claim) else judge_replication(subject, records)
+    return judge(subject, records) if isinstance(subject, Claim) else judge_replication(subject, records, FROZEN)
 
 
 def _true(subject: Claim | Row, records: SealedRecords) -> bool:

@@ -3,14 +3,11 @@
 from layercurv.claims.checks import Disagreement, NotEvaluable
 from layercurv.claims.claim import Status, Verdict
 from layercurv.claims.published.evidence import Evidence, derive_verdict, read
-from layercurv.claims.published.frozen import FrozenAudit
-from layercurv.claims.published.replication import replicate
+from layercurv.claims.published.frozen import FrozenAudit, same_values
+from layercurv.claims.published.replication import Replicated, replicate
 from layercurv.claims.published.row import Row
 from layercurv.claims.published.source import Source
 from layercurv.claims.records import SealedRecords
-
-# Frozen and recomputed values are one computation on one file; what may differ is the last bits of a dot product.
-SAME = 1e-9
 
 
 def recompute_row(row: Row, source: Source) -> list[Evidence]:
@@ -62,22 +59,26 @@ def judge_row(row: Row, frozen: FrozenAudit, source: Source | None) -> Verdict:
     return _judge_findings(row, findings, frozen.verdict(row.id))
 
 
-def judge_replication(row: Row, records: SealedRecords) -> Verdict:
+def judge_replication(row: Row, records: SealedRecords, frozen: FrozenAudit) -> Verdict:
     """Judge the recorded replication of one row against our own records.
 
     Args:
         row: The printed number with its recorded replication.
         records: Our frozen records.
+        frozen: The frozen audit, whose values of the replication must be those.
 
     Returns:
         PASS if the recorded replication follows.
     """
+    subject = f"{row.id}.replication"
     try:
         found = replicate(row, records)
     except NotEvaluable as reason:
-        return _verdict(row, Status.MISSING, str(reason), subject=f"{row.id}.replication")
+        return _verdict(row, Status.MISSING, str(reason), subject=subject)
     except Disagreement as reason:
-        return _verdict(row, Status.FAIL, str(reason), subject=f"{row.id}.replication")
+        return _verdict(row, Status.FAIL, str(reason), subject=subject)
+    if moved := _moved(found, frozen.replication(row.id)):
+        return _verdict(row, Status.FAIL, f"{moved}; freeze it with --published DIR --freeze", subject=subject)
     recorded, verdict = (text.replace("_", " ") for text in (row.replication.verdict, found.verdict))
     passes = recorded == verdict
     detail = verdict if passes else f"recorded as {recorded}, found {verdict}"
@@ -88,7 +89,18 @@ def judge_replication(row: Row, records: SealedRecords) -> Verdict:
         detail += f": {row.replication.reason}"
     status = Status.PASS if passes else Status.FAIL
     mean = sum(found.values) / len(found.values) if found.values else None
-    return _verdict(row, status, detail, subject=f"{row.id}.replication", value=mean, values=found.values)
+    return _verdict(row, status, detail, subject=subject, value=mean, values=found.values)
+
+
+def _moved(found: Replicated, frozen: Replicated | None) -> str:
+    if frozen is None:
+        return "not in the frozen audit"
+    if frozen.verdict != found.verdict:
+        return f"frozen as {frozen.verdict.replace('_', ' ')}, found {found.verdict.replace('_', ' ')}"
+    for was, now in ((frozen.values, found.values), (frozen.interval or (), found.interval or ())):
+        if not same_values(was, now):
+            return f"frozen {list(was)}, recomputed {list(now)}"
+    return ""
 
 
 def judge_completeness(rows: list[Row], frozen: FrozenAudit) -> list[Verdict]:
@@ -173,8 +185,7 @@ def describe(findings: list[Evidence]) -> str:
 def _difference(frozen: list[Evidence], now: list[Evidence]) -> str:
     for number, (before, after) in enumerate(zip(frozen, now, strict=False), start=1):
         for was, value in ((before.values, after.values), (before.stored or (), after.stored or ())):
-            pairs = zip(was, value, strict=False)
-            if len(was) != len(value) or any(abs(x - y) > SAME * max(abs(x), abs(y)) for x, y in pairs):
+            if not same_values(was, value):
                 return f"reading {number}: frozen {list(was)}, recomputed {list(value)}"
         if before.n != after.n:
             return f"reading {number}: frozen from {before.n} numbers, recomputed from {after.n}"

@@ -1,5 +1,6 @@
 """Freezing the audit: a deliberate command that shows what changes."""
 
+import contextlib
 import datetime
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from layercurv.claims.published.audit import describe, recompute_row
 from layercurv.claims.published.evidence import Evidence
 from layercurv.claims.published.frozen import NAME, FrozenAudit, as_measurements
 from layercurv.claims.published.load import load_rows
+from layercurv.claims.published.replication import Replicated, replicate
+from layercurv.claims.published.row import Row
 from layercurv.claims.published.source import Source
 from layercurv.claims.records import SealedRecords
 from layercurv.errors import InputError
@@ -46,7 +49,7 @@ def freeze_audit(claims: Path, results: Path, published: Path) -> list[str]:
     record = {
         "schema": f"{schema.VERSION}/{EXPERIMENT}",
         "experiment": EXPERIMENT,
-        "measurements": as_measurements(rows, findings, source),
+        "measurements": as_measurements(rows, findings, _replications(rows, SealedRecords(results)), source),
         "provenance": {
             "code": git_state(claims),
             "versions": {name: package_versions()[name] for name in _VERSIONS},
@@ -57,6 +60,14 @@ def freeze_audit(claims: Path, results: Path, published: Path) -> list[str]:
     changed = [_change(id_, before.get(id_), findings.get(id_)) for id_ in sorted({*before, *findings})]
     write_text_atomically(results / NAME, strict_json.dumps(record))
     return [line for line in changed if line] + freeze(results)
+
+
+def _replications(rows: list[Row], records: SealedRecords) -> dict[str, Replicated]:
+    found = {}
+    for row in rows:
+        with contextlib.suppress(NotEvaluable, Disagreement):  # the gate names them; nothing stands for them here
+            found[row.id] = replicate(row, records)
+    return found
 
 
 def _frozen_before(results: Path) -> dict[str, list[Evidence]]:

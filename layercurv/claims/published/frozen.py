@@ -1,16 +1,20 @@
-"""The frozen audit: what each reading found and the checksums of the files it was found in."""
+"""The frozen audit: what each reading found, the checksums of the files it was found in, and what our records say."""
 
+import math
 from dataclasses import asdict
 
 from layercurv.claims.claim import Status, Verdict
 from layercurv.claims.published.evidence import Evidence, derive_verdict
+from layercurv.claims.published.replication import Replicated
 from layercurv.claims.published.row import Row
 from layercurv.claims.published.source import Source
 from layercurv.claims.records import SealedRecords
 from layercurv.errors import InputError
 
 NAME = "published_audit/spectral_asymptotics.json"
-WORDING = ("printed", "stated", "check", "unit")  # what is tested: frozen too, so that it cannot be moved
+WORDING = ("place", "printed", "stated", "check", "unit")  # what is tested: frozen too, so that it cannot be moved
+# Frozen and recomputed values are one computation on one file; what may differ is the last bits of a dot product.
+SAME = 1e-9
 _SHAPE = "expected `measurements` with `files` (name to SHA-256) and `rows` (id to wording and readings)"
 
 
@@ -30,6 +34,7 @@ class FrozenAudit:
         self._rows: dict[str, list[Evidence]] = {}
         self._wordings: dict[str, dict] = {}
         self._verdicts: dict[str, str] = {}
+        self._replications: dict[str, Replicated | None] = {}
         self.sha256: dict[str, str] = {}
         if document is None:
             return
@@ -40,6 +45,7 @@ class FrozenAudit:
                 self._rows[id_] = [_evidence(found) for found in entry["readings"]]
                 self._wordings[id_] = {key: entry[key] for key in WORDING}
                 self._verdicts[id_] = entry["verdict"]
+                self._replications[id_] = _replicated(entry["replication"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"{NAME}: {_SHAPE}, got {error!r}") from error
 
@@ -69,6 +75,17 @@ class FrozenAudit:
             A key of `row.VERDICTS`; None if the row is not frozen.
         """
         return self._verdicts.get(id_)
+
+    def replication(self, id_: str) -> Replicated | None:
+        """Return what our records said of a row when it was frozen; figures read it.
+
+        Args:
+            id_: The row's id.
+
+        Returns:
+            The values; None if the row is not frozen, or could not be evaluated then.
+        """
+        return self._replications.get(id_)
 
     def reworded(self, row: Row) -> str:
         """Say how a row differs from what was frozen.
@@ -107,30 +124,50 @@ class FrozenAudit:
         return Verdict(name, Status.PASS, "SHA-256 as in the frozen audit")
 
 
-def as_measurements(rows: list[Row], findings: dict[str, list[Evidence]], source: Source) -> dict:
+def same_values(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    """Compare frozen values with recomputed ones.
+
+    Args:
+        one: Values.
+        other: Values.
+
+    Returns:
+        Whether they are equal to `SAME` of the larger.
+    """
+    return len(one) == len(other) and all(math.isclose(x, y, rel_tol=SAME) for x, y in zip(one, other, strict=True))
+
+
+def as_measurements(
+    rows: list[Row], findings: dict[str, list[Evidence]], replications: dict[str, Replicated], source: Source
+) -> dict:
     """Lay out an audit for freezing.
 
     Args:
         rows: The printed numbers.
         findings: Row id to one finding per reading.
+        replications: Row id to what our records say, where they could be evaluated.
         source: The files they come from.
 
     Returns:
         The `measurements` of the record.
     """
-    return {"files": source.sha256, "rows": {row.id: _row(row, findings[row.id]) for row in rows}}
+    entries = {row.id: _row(row, findings[row.id], replications.get(row.id)) for row in rows}
+    return {"files": source.sha256, "rows": entries}
 
 
-def _row(row: Row, findings: list[Evidence]) -> dict:
-    verdict = derive_verdict(row, findings)
-    return _wording(row) | {"verdict": verdict, "readings": [_plain(finding) for finding in findings]}
+def _row(row: Row, findings: list[Evidence], replicated: Replicated | None) -> dict:
+    return _wording(row) | {
+        "verdict": derive_verdict(row, findings),
+        "readings": [_plain(finding) for finding in findings],
+        "replication": None if replicated is None else _plain(replicated) | {"quantity": row.replication.quantity},
+    }
 
 
 def _wording(row: Row) -> dict:
-    return {"printed": row.printed, "stated": list(row.stated), "check": row.check, "unit": row.unit}
+    return {key: list(value) if isinstance(value := getattr(row, key), tuple) else value for key in WORDING}
 
 
-def _plain(finding: Evidence) -> dict:
+def _plain(finding: Evidence | Replicated) -> dict:
     plain = asdict(finding)
     return {key: list(value) if isinstance(value, tuple) else value for key, value in plain.items()}
 
@@ -140,3 +177,11 @@ def _evidence(entry: dict) -> Evidence:
     values = tuple(float(value) for value in entry["values"])
     kept = None if stored is None else tuple(float(value) for value in stored)
     return Evidence(values, int(entry["n"]), kept, bool(entry["stored_agrees"]))
+
+
+def _replicated(entry: dict | None) -> Replicated | None:
+    if entry is None:
+        return None
+    values = tuple(float(value) for value in entry["values"])
+    interval = None if entry["interval"] is None else tuple(float(end) for end in entry["interval"])
+    return Replicated(str(entry["verdict"]), values, interval)

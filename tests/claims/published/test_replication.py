@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from layercurv.claims.published.frozen import NAME as AUDIT
 from layercurv.results.manifest import freeze
 from tests.claims.house import gate
 from tests.claims.published.planted import build_audit, row, write_rows
@@ -123,6 +124,35 @@ def test_a_changed_record_changes_the_replication(house):
     assert judge(house, stated="0.95", replication=plan("replicated")) == 0
     set_accuracies(house, (0.10, 0.11, 0.12))
     assert gate(house) == 1
+
+
+@pytest.mark.parametrize(
+    ("forge", "told"),
+    [
+        (lambda frozen: frozen["values"].__setitem__(1, 0.911), "frozen [0.9, 0.911, 0.92], recomputed"),
+        (lambda frozen: frozen["values"].pop(), "frozen [0.9, 0.91], recomputed"),
+        (lambda frozen: frozen["interval"].__setitem__(0, 0.85), "frozen [0.85, "),
+        (lambda frozen: frozen.update(verdict="not_replicated"), "frozen as not replicated, found replicated"),
+        (lambda frozen: frozen.update(interval=None), "frozen [], recomputed"),
+    ],
+)
+def test_what_figures_draw_of_it_is_what_is_recomputed(house, forge, told, capsys):
+    assert judge(house, stated="0.95", replication=plan("replicated")) == 0
+    path = house / "results" / AUDIT
+    record = json.loads(path.read_text())
+    forge(record["measurements"]["rows"]["C001"]["replication"])
+    path.write_text(json.dumps(record))
+    freeze(house / "results")
+    assert gate(house, "--format", "github") == 1
+    assert told in capsys.readouterr().out.partition("C001.replication")[2]
+
+
+def test_what_was_not_frozen_is_frozen_by_the_command(house, capsys):
+    write_rows(house, unsupported(stated="0.95", replication=plan("replicated", select="measurements.nothing")))
+    assert gate(house, "--published", f"{house}/paper", "--freeze") == 0
+    write_rows(house, unsupported(stated="0.95", replication=plan("replicated")))
+    assert gate(house, "--format", "github") == 1
+    assert "not in the frozen audit; freeze it with --published DIR --freeze" in capsys.readouterr().out
 
 
 def test_quantities_are_recomputed_from_raw_lists(house):
