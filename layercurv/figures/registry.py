@@ -18,6 +18,7 @@ NAMES = (
     "hvp_validation_finite_differences",
     "training_dynamics_alpha",
     "depth_bifurcation_ratio",
+    "published_audit_scoreboard",
 )
 FIGURES = {name: f"layercurv.figures.{name}" for name in NAMES}
 
