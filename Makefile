@@ -3,6 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
+ARCHIVE := build/archive
 STAMP := build/stamps
 
 RECORDS := $(shell find results -type f 2>/dev/null)
@@ -11,7 +12,7 @@ LIGHT_CODE := $(shell find layercurv/claims layercurv/figures layercurv/fits lay
 	layercurv/errors.py layercurv/files.py
 PAPER_TEXT := $(shell find paper -name '*.typ' -o -name '*.bib' -o -name 'build.py')
 
-.PHONY: all help verify audit figures paper report test test-all fuzz mutate mutate-code lint bench bench-optimizers experiment \
+.PHONY: all help verify audit figures paper report test test-all archive fuzz mutate mutate-code lint bench bench-optimizers experiment \
 	queue reproduce table freeze lock clean
 .DELETE_ON_ERROR:
 
@@ -31,6 +32,13 @@ $(STAMP)/light: requirements/light.txt
 # The full environment: torch and the rest, on top of the light one.
 $(STAMP)/full: $(STAMP)/light pyproject.toml requirements/constraints.txt
 	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint requirements/constraints.txt --editable '.[experiments,test]'
+	@touch $@
+
+# The environment of the archive: its validator asks for versions that the others exclude.
+$(STAMP)/archive: requirements/archive.txt requirements/light.txt
+	@mkdir -p $(STAMP)
+	test -x $(ARCHIVE)/bin/python || $(PYTHON) -m venv $(ARCHIVE)
+	$(ARCHIVE)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
 $(STAMP)/verified: $(STAMP)/light verify_claims.py $(LIGHT_CODE) $(CLAIMS) $(RECORDS)
@@ -73,6 +81,10 @@ test-all: $(STAMP)/full ## The tests, slow ones too
 
 report: verify figures ## One self-contained HTML page of all claims, the audit, figures and records: build/report.html
 	$(RUN) -m layercurv.page.page
+
+archive: report paper $(STAMP)/archive ## Code, records, figures, paper, verified claims and provenance as one RO-Crate, validated: build/layercurv-*.zip
+	$(ARCHIVE)/bin/python -m layercurv.archive.pack
+	$(ARCHIVE)/bin/python -m layercurv.archive.validation build/crate
 
 fuzz: $(STAMP)/full ## Hostile input for every file the gate reads: N=10000 (about 3 minutes)
 	$(RUN) -m tests.fuzz --n $(N)
