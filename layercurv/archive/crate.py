@@ -43,7 +43,8 @@ def build_crate(contents: Contents) -> ROCrate:
     crate = ROCrate()
     crate.name = "layercurv: layer-wise curvature, measured exactly and checked claim by claim"
     crate.description = f"Code, frozen records, figures, paper and verified claims at commit {contents.commit}."
-    crate.datePublished, crate.license, crate.version = contents.date, LICENSE, layercurv.__version__
+    crate.datePublished, crate.license = contents.date, LICENSE
+    crate.root_dataset["version"] = layercurv.__version__
     crate.add(ContextEntity(crate, LICENSE, {"@type": "CreativeWork", "name": "MIT License"}))
     crate.creator = crate.add(
         ContextEntity(crate, "#developers", {"@type": "Organization", "name": "The layercurv developers"})
