@@ -39,9 +39,8 @@ def read_contents(root: Path) -> Contents:
     except (OSError, subprocess.CalledProcessError) as error:
         raise InputError(f"{root}: expected a git checkout, got {error}; archive from a clone") from error
     if changed:
-        raise InputError(
-            f"{root}: expected the files of commit {commit[:12]}, got {len(changed)} changed ({changed[0].strip()}); commit first"
-        )
+        found = f"{len(changed)} changed ({changed[0].strip()})"
+        raise InputError(f"{root}: expected the files of commit {commit[:12]}, got {found}; commit first")
     for name, command in BUILT.items():
         if not (root / name).is_file():
             raise InputError(f"{root / name}: expected a built file, found none; run `{command}`")

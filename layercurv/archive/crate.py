@@ -59,8 +59,8 @@ def build_crate(contents: Contents) -> ROCrate:
     claims = [name for name in contents.files if name.startswith("claims/")]
     seal = ["results/SHA256SUMS"]
     _add_action(crate, "verification", "verify_claims.py", claims + seal + records, ["build/claims.json"])
-    drawn = [f"figures/{name}.pdf" for name in FIGURES]
-    _add_action(crate, "paper", "paper/build.py", ["paper/main.typ", "build/claims.json", *drawn], ["paper/layercurv.pdf"])
+    sources = ["paper/main.typ", "build/claims.json", *(f"figures/{name}.pdf" for name in FIGURES)]
+    _add_action(crate, "paper", "paper/build.py", sources, ["paper/layercurv.pdf"])
     return crate
 
 
@@ -111,7 +111,11 @@ def _script(command: list[str]) -> str:
 def _data_set(crate: ROCrate, data: dict) -> str:
     id_ = f"#data-{data['name']}"
     if crate.get(id_) is None:
-        fields = {"@type": "Dataset", "name": data["name"], "description": f"From {data['source']}; not in the archive."}
+        fields = {
+            "@type": "Dataset",
+            "name": data["name"],
+            "description": f"From {data['source']}; not in the archive.",
+        }
         crate.add(ContextEntity(crate, id_, fields))
     return id_
 

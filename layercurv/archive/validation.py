@@ -1,7 +1,7 @@
 """Validating a crate against the RO-Crate profile, offline: `python -m layercurv.archive.validation FOLDER`.
 
-It runs in an environment of its own (requirements/archive.txt): the validator and the rest of the tests ask for different
-versions of the same library.
+It runs in an environment of its own (requirements/archive.txt): the validator asks for an older version of a library
+that the gate uses.
 """
 
 import io
@@ -28,8 +28,8 @@ def validate(folder: Path) -> list[str]:
     Raises:
         InputError: If the folder holds no crate.
     """
-    from rocrate_validator import services  # noqa: PLC0415
-    from rocrate_validator.models import Severity, ValidationSettings  # noqa: PLC0415
+    from rocrate_validator import services
+    from rocrate_validator.models import Severity, ValidationSettings
 
     if not (Path(folder) / "ro-crate-metadata.json").is_file():
         raise InputError(f"{folder}: expected a crate with ro-crate-metadata.json, found none; run `make archive`")
@@ -49,9 +49,9 @@ def validate(folder: Path) -> list[str]:
 
 def _remember_context(cache: Path) -> None:
     # The one document a validation loads from the web is the JSON-LD context, which the rocrate package carries.
-    import requests  # noqa: PLC0415
-    from requests_cache import CachedSession  # noqa: PLC0415
-    from urllib3 import HTTPResponse  # noqa: PLC0415
+    import requests
+    from requests_cache import CachedSession
+    from urllib3 import HTTPResponse
 
     body = (resources.files("rocrate") / "data" / "ro-crate.jsonld").read_bytes()
     for accepted in ("application/ld+json, application/json", "application/ld+json"):
