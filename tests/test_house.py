@@ -13,6 +13,7 @@ import typst
 
 from layercurv.claims.claim import Status
 from layercurv.claims.command import main
+from layercurv.claims.coverage import pdf_text
 from layercurv.claims.engine import judge
 from layercurv.claims.load import load_claims
 from layercurv.claims.published.frozen import NAME as AUDIT
@@ -85,9 +86,19 @@ def test_sections_print_numbers_by_claim_or_waiver_only(root):
     for path in (root / "paper" / "sections").glob("*.typ"):
         text = path.read_text()
         imported = re.findall(r'#import "../claims.typ": (.*)', text)
-        assert {name.strip() for line in imported for name in line.split(",")} <= {"claim", "waived"}, path.name
+        allowed = {"audit_rows", "audited", "by_rule"} if path.name == "appendix_audit.typ" else {"claim", "waived"}
+        assert {name.strip() for line in imported for name in line.split(",")} <= allowed, path.name
         assert not re.search(r"[⟦⟧⟨⟩⦃⦄⟪⟫]", text), path.name
     assert not re.search(r"[⟦⟧⟨⟩⦃⦄⟪⟫]", (root / "paper" / "main.typ").read_text())
+
+
+def test_the_appendix_prints_every_audited_number_and_no_digit_of_its_own(root):
+    text = pdf_text(root / "paper" / "layercurv.pdf")
+    for row in load_rows(root / "claims" / "published.toml"):
+        assert f"{row.id} " in text, row.id
+    source = (root / "paper" / "sections" / "appendix_audit.typ").read_text()
+    assert re.findall(r"audited\b.*", source)[1:] == ["audited)"], "cells come from verified rows only"
+    assert re.findall(r"by_rule\b.*", source)[1:] == ["by_rule(strong(place)))),"]
 
 
 def test_every_claim_rests_on_at_least_three_seeds(root):

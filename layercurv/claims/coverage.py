@@ -15,8 +15,8 @@ from layercurv.claims.load import NUMERALS
 from layercurv.errors import InputError, shown
 
 MAX_WAIVED = 0.05  # of all numerals that state something
-_KINDS = {"⟦": "claim", "⟨": "waived", "⦃": "formula", "⟪": "rule"}
-_CLOSES = dict(zip("⟧⟩⦄⟫", _KINDS, strict=True))
+_KINDS = {"⟦": "claim", "⟬": "audited", "⟨": "waived", "⦃": "formula", "⟪": "rule"}
+_CLOSES = dict(zip("⟧⟭⟩⦄⟫", _KINDS, strict=True))
 _MARKS = "".join([*_KINDS, *_CLOSES])
 _TOKEN = re.compile(rf"[{_MARKS}]|\d[\d.,]*\d|\d")
 _CITATION = re.compile(r"\[\d+\]")
@@ -28,6 +28,7 @@ class Coverage:
     """How the numerals of a document come about."""
 
     bound: int  # claims printed
+    audited: int  # cells of verified audit rows printed
     waived: int  # numerals inside waivers, each of which has its reason in the source
     exempt: dict[str, int]  # numerals that state nothing: formula, rule (numbering, references, plots), name
     uncovered: list[str]  # the rest, each with its surroundings
@@ -45,7 +46,7 @@ class Coverage:
             One verdict per rule.
         """
         exempt = ", ".join(f"{n} {kind}" for kind, n in self.exempt.items())
-        counts = f"{self.bound} bound to claims, {self.waived} waived; exempt: {exempt}"
+        counts = f"{self.bound} bound to claims, {self.audited} to audited rows, {self.waived} waived; exempt: {exempt}"
         found = f"{len(self.uncovered)} neither bound nor waived: {'; '.join(self.uncovered[:10])}"
         return [
             _verdict("numerals", not self.uncovered, counts, found),
@@ -153,6 +154,7 @@ def tell_numerals(text: str, names: re.Pattern, differing: str = "") -> Coverage
         if token in _KINDS:
             open_marks.append(token)
             counts["claim"] += token == "⟦"  # once, whatever it prints
+            counts["audited"] += token == "⟬"
         elif token in _CLOSES:
             if not open_marks or open_marks.pop() != _CLOSES[token]:
                 raise InputError(f"expected marks that close in order, got {_around(text, match)}")
@@ -160,17 +162,17 @@ def tell_numerals(text: str, names: re.Pattern, differing: str = "") -> Coverage
             kind = _kind(match, open_marks, named)
             if kind == "uncovered":
                 uncovered.append(_around(text, match))
-            elif kind != "claim":
+            elif kind not in {"claim", "audited"}:
                 counts[kind] += 1
     if open_marks:
         raise InputError(f"expected every mark to be closed, {len(open_marks)} are not")
     exempt = {kind: counts[kind] for kind in ("formula", "rule", "name")}
-    return Coverage(counts["claim"], counts["waived"], exempt, uncovered, differing)
+    return Coverage(counts["claim"], counts["audited"], counts["waived"], exempt, uncovered, differing)
 
 
 def _kind(match: re.Match, open_marks: list[str], named: list[tuple[int, int]]) -> str:
     around = {_KINDS[mark] for mark in open_marks}
-    for kind in ("claim", "waived", "rule"):
+    for kind in ("claim", "audited", "waived", "rule"):
         if kind in around:
             return kind
     if "formula" in around and len(match.group()) == 1:

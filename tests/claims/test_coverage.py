@@ -33,6 +33,7 @@ def pdf_of(text: str) -> bytes:
         ("⦃k = ⟦20⟧⦄", 1, 0, {}, 0),
         ("⦃12⦄ ⦃1.5⦄", 0, 0, {}, 2),
         ("⦃1⦄ ⦃2⦄ 3", 0, 0, {"formula": 2}, 1),
+        ("⟬C021⟭ ⟬1.97⟭ 3", 0, 0, {}, 1),
         ("⟦⦃10−6⦄⟧", 1, 0, {}, 0),
         ("⟪⦃10⦄⟫", 0, 0, {"rule": 1}, 0),
         ("⦃⟨16⟩⦄", 0, 1, {}, 0),
@@ -50,6 +51,10 @@ def test_each_numeral_is_told_by_the_marks_around_it(text, bound, waived, exempt
     assert found.exempt == {"formula": 0, "rule": 0, "name": 0} | exempt
 
 
+def test_cells_of_audited_rows_are_counted_apart():
+    assert tell_numerals("⟬C021⟭ ⟬1.97 … 2.5⟭ ⟬supported⟭ ⟦3⟧", NAMES).audited == 3
+
+
 def test_an_uncovered_numeral_is_shown_with_its_surroundings_and_without_marks():
     (found,) = tell_numerals("x" * 40 + "⟦1⟧ about 50,000 of ⟦2⟧ them " + "y" * 40, NAMES).uncovered
     assert "1 about 50,000 of 2 them" in found and "⟦" not in found and len(found) < 75
@@ -64,11 +69,11 @@ def test_marks_must_close_in_order(text):
 @pytest.mark.parametrize(
     ("found", "wrong"),
     [
-        (Coverage(19, 1, {}, [], ""), {"waivers"}),
-        (Coverage(20, 1, {}, [], ""), set()),
-        (Coverage(20, 0, {}, ["about 5"], ""), {"numerals"}),
-        (Coverage(0, 0, {}, [], ""), {"claims printed"}),
-        (Coverage(20, 0, {}, [], "only in the paper: '5'"), {"marked document"}),
+        (Coverage(19, 7, 1, {}, [], ""), {"waivers"}),
+        (Coverage(20, 7, 1, {}, [], ""), set()),
+        (Coverage(20, 7, 0, {}, ["about 5"], ""), {"numerals"}),
+        (Coverage(0, 7, 0, {}, [], ""), {"claims printed"}),
+        (Coverage(20, 7, 0, {}, [], "only in the paper: '5'"), {"marked document"}),
     ],
 )
 def test_every_rule_can_fail(found, wrong):
@@ -76,8 +81,8 @@ def test_every_rule_can_fail(found, wrong):
 
 
 def test_the_share_of_waivers_is_that_of_what_states_something():
-    assert Coverage(8, 1, {"name": 50}, ["x"], "").waived_share == pytest.approx(0.1)
-    assert Coverage(0, 0, {}, [], "").waived_share == pytest.approx(0.0)
+    assert Coverage(8, 7, 1, {"name": 50}, ["x"], "").waived_share == pytest.approx(0.1)
+    assert Coverage(0, 7, 0, {}, [], "").waived_share == pytest.approx(0.0)
 
 
 def test_names_are_plain_texts_with_places_for_digits(tmp_path):
@@ -155,7 +160,9 @@ def test_the_command_looks_where_the_build_puts_things(tmp_path, monkeypatch, ca
     monkeypatch.chdir(tmp_path)
     assert main(["coverage"]) == 0
     out = capsys.readouterr().out
-    assert "1 bound to claims, 0 waived" in " ".join(out.split()) and out.endswith("coverage: 4 pass; exit 0\n")
+    assert "1 bound to claims, 0 to audited rows, 0 waived" in " ".join(out.split()) and out.endswith(
+        "coverage: 4 pass; exit 0\n"
+    )
 
 
 def test_a_missing_or_broken_pdf_exits_2(tmp_path, compiled, capsys):

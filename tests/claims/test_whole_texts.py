@@ -147,8 +147,8 @@ def test_whole_freezing(tmp_path, capsys):
 def test_whole_coverage(tmp_path):
     lines = []
     for found in (
-        Coverage(20, 0, {"formula": 3, "rule": 0, "name": 2}, [], ""),
-        Coverage(0, 5, {"formula": 0}, ["one", "two", *"abcdefghij"], "only in the paper: '5'"),
+        Coverage(20, 7, 0, {"formula": 3, "rule": 0, "name": 2}, [], ""),
+        Coverage(0, 0, 5, {"formula": 0}, ["one", "two", *"abcdefghij"], "only in the paper: '5'"),
         tell_numerals("⟦1⟧ of ⟨5⟩ and ⦃12⦄, ⦃2⦄ or 50,000 " + "x" * 40, re.compile(r"(?!)"), "differs"),
     ):
         lines += [f"{verdict.subject}: {verdict.status.name}: {verdict.detail}" for verdict in found.verdicts()]

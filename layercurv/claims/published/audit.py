@@ -135,7 +135,8 @@ def _judge_findings(row: Row, findings: list[Evidence], frozen: str) -> Verdict:
 
 def _verdict(row: Row, status: Status, detail: str, findings: list[Evidence] | None = None, **found) -> Verdict:
     if findings:
-        found = {"value": findings[0].values[0], "values": findings[0].values}
+        values = tuple(value for finding in findings for value in finding.values)
+        found = {"value": values[0], "values": values}
     found.setdefault("subject", row.id)
     return Verdict(
         status=status,

@@ -1,6 +1,7 @@
 """JSON: what the paper is typeset from."""
 
 import json
+import math
 
 from layercurv.claims.claim import Verdict
 from layercurv.claims.engine import Verification
@@ -18,6 +19,7 @@ def as_json(verification: Verification, verbose: bool) -> str:
     Returns:
         The document, ending in a newline; the same input gives the same bytes.
     """
+    by_subject = {verdict.subject: verdict for verdicts in verification.groups.values() for verdict in verdicts}
     document = {
         "exit_code": verification.exit_code,
         "summary": summary(verification),
@@ -30,7 +32,7 @@ def as_json(verification: Verification, verbose: bool) -> str:
             for kind, verdicts in verification.groups.items()
             if kind != "claims"
         },
-        "audit": {row.id: _audited(row) for row in verification.rows.values()},
+        "audit": {row.id: _audited(row, by_subject) for row in verification.rows.values()},
     }
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -40,15 +42,36 @@ def _typeset(verification: Verification, verdict: Verdict) -> dict:
     return {"stated": claim.stated, "unit": claim.unit, "place": claim.place, "records": claim.records}
 
 
-def _audited(row: Row) -> dict:
-    replication = {"verdict": row.replication.verdict, "reason": row.replication.reason}
+def _audited(row: Row, verdicts: dict[str, Verdict]) -> dict:
+    ours = verdicts[f"{row.id}.replication"]
     return {
         "place": row.place,
         "printed": row.printed,
+        "unit": row.unit,
         "verdict": row.verdict,
         "reason": row.reason,
-        "replication": replication,
+        "range": _range(verdicts[row.id]),
+        "replication": {
+            "verdict": row.replication.verdict,
+            "reason": row.replication.reason,
+            "range": _range(ours),
+        },
     }
+
+
+def _range(verdict: Verdict) -> list[str]:
+    # The least and the greatest of what was recomputed, for a table: three digits.
+    if not verdict.values:
+        return []
+    return list(dict.fromkeys(_three_digits(value) for value in (min(verdict.values), max(verdict.values))))
+
+
+def _three_digits(value: float) -> str:
+    if value == int(value) and abs(value) < 1e5:
+        return str(int(value))
+    if not 1e-3 <= abs(value) < 1e5:
+        return f"{value:.3g}"
+    return f"{value:.{max(0, 2 - math.floor(math.log10(abs(value))))}f}"
 
 
 def _plain(verdict: Verdict) -> dict:
