@@ -4,12 +4,13 @@ import math
 import sys
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 
 import numpy as np
 
 from layercurv.claims.claim import Claim
 from layercurv.errors import InputError, shown
-from layercurv.fits import equivalence_test
+from layercurv.fits import difference_interval, equivalence_test
 
 
 class NotEvaluable(Exception):  # ruff: ignore[error-suffix-on-exception-name] - a reason, not an error of the program
@@ -54,10 +55,19 @@ def _equivalence_p(sample: np.ndarray, reference: np.ndarray, margin: float) -> 
         raise NotEvaluable(str(error)) from error
 
 
+def _difference_end(end: int, sample: np.ndarray, reference: np.ndarray, _: float) -> float:
+    try:
+        return difference_interval(sample, reference)[end]
+    except InputError as error:
+        raise NotEvaluable(str(error)) from error
+
+
 # What becomes of two groups of records, one value of each; the last argument is the claim's margin. That two are the
 # same is claimed by `equivalence_p` only: a difference that is not significant shows nothing.
 COMPARISONS: dict[str, Callable[[np.ndarray, np.ndarray, float], float]] = {
     "mean_difference": lambda sample, reference, _: float(sample.mean() - reference.mean()),
+    "mean_difference_low": partial(_difference_end, 0),
+    "mean_difference_high": partial(_difference_end, 1),
     "equivalence_p": _equivalence_p,
 }
 

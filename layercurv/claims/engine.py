@@ -115,7 +115,7 @@ def recompute(claim: Claim, records: SealedRecords) -> tuple[float, tuple[float,
         groups = [[reduce_values(values, claim.within) for values in group] for group in (per_record, others)]
         margin = float(claim.margin) / factor if claim.margin else 0.0
         found = compare_values(*groups, claim.reduce, margin)
-        return found * (factor if claim.reduce == "mean_difference" else 1), tuple(values)
+        return found * (1 if claim.reduce == "equivalence_p" else factor), tuple(values)
     to_reduce = values if claim.within is None else [reduce_values(values, claim.within) for values in per_record]
     return reduce_values(to_reduce, claim.reduce) * factor, tuple(values)
 

@@ -18,7 +18,7 @@
 - `deterministic_equivalent`: the counting function behind it
 - `spectral_bifurcation`: clusters of a deep linear network's Hessian spectrum, found and predicted
 - `agreement`: labels against chance, numbers by correlation
-- `equivalence`: two one-sided tests, and Holm's correction
+- `equivalence`: the interval of a difference, two one-sided tests, and Holm's correction
 """
 
 from layercurv.fits.agreement import correlation, label_agreement
@@ -27,7 +27,7 @@ from layercurv.fits.bootstrap import bootstrap_alpha
 from layercurv.fits.decomposition import alignment_terms, decomposition_slopes
 from layercurv.fits.determination import r_squared
 from layercurv.fits.deterministic_equivalent import count_above
-from layercurv.fits.equivalence import equivalence_test, holm
+from layercurv.fits.equivalence import difference_interval, equivalence_test, holm
 from layercurv.fits.model_selection import profile_bic, winners_count
 from layercurv.fits.participation import effective_rank, finite_zeta_bound, participation_ratio, zeta_bound
 from layercurv.fits.power_law import PowerLawFit, fit_power_law
@@ -49,6 +49,7 @@ __all__ = [
     "correlation",
     "count_above",
     "decomposition_slopes",
+    "difference_interval",
     "effective_rank",
     "equivalence_test",
     "finite_zeta_bound",

@@ -1,4 +1,4 @@
-"""Showing that two means are equal up to a margin, and correcting for many tests."""
+"""How far two means differ: an interval, equality up to a margin, and a correction for many tests."""
 
 import numpy as np
 from scipy.special import stdtr, stdtrit
@@ -32,7 +32,9 @@ def equivalence_test(sample, reference, margin: float, paired: bool) -> dict:
     Source: Schuirmann (1987), A comparison of the two one-sided tests procedure and the power approach; Lakens (2017),
     Equivalence tests: a practical primer.
     """
-    sample, reference = _checked(sample, reference, margin, paired)
+    sample, reference = _checked(sample, reference, paired)
+    if not 0 < margin < np.inf:
+        raise InputError(f"equivalence: expected a positive margin, got {margin}")
     difference = float(sample.mean() - reference.mean())
     error, freedom = _standard_error(sample, reference, paired)
     half = float(stdtrit(freedom, 1 - LEVEL)) * error
@@ -47,6 +49,29 @@ def equivalence_test(sample, reference, margin: float, paired: bool) -> dict:
         "equivalent": max(p_lower, p_upper) < LEVEL,
         "margin": float(margin),
     }
+
+
+def difference_interval(sample, reference) -> tuple[float, float]:
+    """Compute Welch's 95 % confidence interval of mean(sample) - mean(reference).
+
+    Args:
+        sample: Values of one method, shape [n], n >= 2.
+        reference: Values of the other, shape [n'], n' >= 2, independent of the first.
+
+    Returns:
+        Lower and upper end, in the unit of the values. An interval that holds zero shows no equality: `equivalence_test`
+        does.
+
+    Raises:
+        InputError: If there are too few values, one is not finite, or nothing scatters.
+
+    Source: Welch (1947), The generalization of "Student's" problem when several different population variances are
+    involved.
+    """
+    sample, reference = _checked(sample, reference, paired=False)
+    error, freedom = _standard_error(sample, reference, paired=False)
+    difference, half = float(sample.mean() - reference.mean()), float(stdtrit(freedom, 1 - LEVEL / 2)) * error
+    return difference - half, difference + half
 
 
 def _standard_error(sample: np.ndarray, reference: np.ndarray, paired: bool) -> tuple[float, float]:
@@ -89,7 +114,7 @@ def holm(p_values) -> list[float]:
     return adjusted.tolist()
 
 
-def _checked(sample, reference, margin: float, paired: bool) -> tuple[np.ndarray, np.ndarray]:
+def _checked(sample, reference, paired: bool) -> tuple[np.ndarray, np.ndarray]:
     sample, reference = np.asarray(sample, dtype=np.float64), np.asarray(reference, dtype=np.float64)
     if sample.ndim != 1 or reference.ndim != 1 or min(sample.size, reference.size) < 2:
         raise InputError(
@@ -99,8 +124,6 @@ def _checked(sample, reference, margin: float, paired: bool) -> tuple[np.ndarray
         raise InputError(f"equivalence: expected pairs, got {sample.size} and {reference.size} values")
     if not (np.isfinite(sample).all() and np.isfinite(reference).all()):
         raise InputError("equivalence: expected finite values, got NaN or infinity")
-    if not 0 < margin < np.inf:
-        raise InputError(f"equivalence: expected a positive margin, got {margin}")
     scatter = np.ptp(sample - reference) if paired else np.ptp(sample) + np.ptp(reference)
     size = max(np.abs(sample).max(), np.abs(reference).max())
     if not scatter > 1e-12 * size:  # a spread at rounding level is none

@@ -1,4 +1,4 @@
-"""Two groups of records compared: a difference of means, and equivalence by two one-sided tests."""
+"""Two groups of records compared: a difference of means and its interval, and equivalence by two one-sided tests."""
 
 import json
 
@@ -45,6 +45,17 @@ def test_a_difference_of_means(six, stated, unit, code):
     assert gate(six) == code
 
 
+@pytest.mark.parametrize("end", ["low", "high"])
+def test_the_ends_of_the_interval_are_welchs(six, end):
+    interval = stats.ttest_ind(FIRST, SECOND, equal_var=False).confidence_interval(0.95)
+    points, reduce = 100 * getattr(interval, end), f"mean_difference_{end}"
+    for shift, code in ((0, 0), (0.02, 1), (-0.02, 1)):
+        write_claims(six, claim(f"{points + shift:.2f}", reduce=reduce, unit="points"))
+        assert gate(six) == code
+    write_claims(six, claim(f"{points:.2f}", reduce=reduce, unit="points", margin="1"))
+    assert gate(six) == 2
+
+
 @pytest.mark.parametrize("margin", [0.005, 0.03])
 def test_equivalence_is_shown_by_two_one_sided_tests(six, margin):
     lower = stats.ttest_ind([x + margin for x in FIRST], SECOND, equal_var=False, alternative="greater").pvalue
@@ -65,9 +76,9 @@ def test_the_reference_is_guarded_like_every_record(six):
 
 
 def test_what_does_not_scatter_has_no_test(six):
-    same = claim("0.5", reduce="equivalence_p", margin="0.01", select="measurements.mean_loss")
-    write_claims(six, same)
-    assert gate(six) == 3
+    for reduce, margin in (("mean_difference_low", None), ("equivalence_p", "0.01")):
+        write_claims(six, claim("0.5", reduce=reduce, margin=margin, select="measurements.mean_loss"))
+        assert gate(six) == 3
 
 
 @pytest.mark.parametrize("bad", [None, "0.5", True, float("nan")])
@@ -76,6 +87,6 @@ def test_a_value_that_is_no_number_is_not_evaluable(six, bad):
     record = json.loads(path.read_text())
     record["measurements"]["training"]["test_accuracy"] = bad
     path.write_text(json.dumps(record))
-    for reduce, margin in (("mean_difference", None), ("equivalence_p", "0.01")):
+    for reduce, margin in (("mean_difference", None), ("mean_difference_high", None), ("equivalence_p", "0.01")):
         write_claims(six, claim("-0.01", reduce=reduce, margin=margin))
         assert gate(six) == 3

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.special import stdtr, stdtrit
 
 from layercurv.errors import InputError
-from layercurv.fits import equivalence_test, holm
+from layercurv.fits import difference_interval, equivalence_test, holm
 from tests.compare import assert_close
 
 
@@ -35,6 +35,28 @@ def test_welch_agrees_with_its_formula_on_a_published_replication():
     found = equivalence_test(with_moments(5.25, 0.95, 95), with_moments(5.22, 0.83, 89, 1), margin, paired=False)
     assert_close([found[key] for key in KEYS], by_hand(0.03, np.sqrt(a + b), df, margin), 1e-9)
     assert found["equivalent"] is True and found["p"] < 0.005
+
+
+def test_the_interval_of_a_difference_is_welchs():
+    a, b = 0.95**2 / 95, 0.83**2 / 89
+    half = stdtrit((a + b) ** 2 / (a**2 / 94 + b**2 / 88), 0.975) * np.sqrt(a + b)
+    found = difference_interval(with_moments(5.25, 0.95, 95), with_moments(5.22, 0.83, 89, 1))
+    assert_close(found, (0.03 - half, 0.03 + half), 1e-9)
+
+
+def test_the_interval_holds_the_difference_in_95_percent_of_draws():
+    rng = np.random.default_rng(0)
+    hits = 0
+    for _ in range(600):
+        low, high = difference_interval(1.0 + rng.standard_normal(3), 3.0 * rng.standard_normal(3))
+        hits += low < 1.0 < high
+    assert abs(hits / 600 - 0.95) < 3 * (0.05 * 0.95 / 600) ** 0.5  # three standard errors
+
+
+@pytest.mark.parametrize("sample", [[1.0], [1.0, np.nan], [1.0, 1.0]])
+def test_an_interval_needs_values_that_scatter(sample):
+    with pytest.raises(InputError):
+        difference_interval(sample, [1.0, 1.0])
 
 
 def test_paired_agrees_with_its_formula():

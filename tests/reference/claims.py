@@ -35,6 +35,9 @@ def _compared(claim, first: list[float], second: list[float]) -> float:
     percent = 100 if claim.unit else 1
     if claim.reduce == "mean_difference":
         return (statistics.fmean(first) - statistics.fmean(second)) * percent
+    if claim.reduce.startswith("mean_difference_"):
+        interval = stats.ttest_ind(first, second, equal_var=False).confidence_interval(0.95)
+        return getattr(interval, claim.reduce.removeprefix("mean_difference_")) * percent
     margin = float(claim.margin) / percent
     tests = ((margin, "greater"), (-margin, "less"))
     return max(
