@@ -17,6 +17,8 @@ NAMES = (
     "alpha_triangle_transfer",
     "hvp_validation_finite_differences",
     "training_dynamics_alpha",
+    "spectral_newton_curves",
+    "spectral_newton_cosine",
     "depth_bifurcation_ratio",
     "published_audit_scoreboard",
 )

@@ -59,8 +59,7 @@ def difference_interval(sample, reference) -> tuple[float, float]:
         reference: Values of the other, shape [n'], n' >= 2, independent of the first.
 
     Returns:
-        Lower and upper end, in the unit of the values. An interval that holds zero shows no equality: `equivalence_test`
-        does.
+        Lower and upper end, in the unit of the values. That it holds zero shows no equality; `equivalence_test` can.
 
     Raises:
         InputError: If there are too few values, one is not finite, or nothing scatters.
