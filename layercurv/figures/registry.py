@@ -19,6 +19,7 @@ NAMES = (
     "training_dynamics_alpha",
     "spectral_newton_curves",
     "spectral_newton_cosine",
+    "scalar_preconditioner_accuracy",
     "depth_bifurcation_ratio",
     "published_audit_scoreboard",
 )

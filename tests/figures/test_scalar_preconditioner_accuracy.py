@@ -1,0 +1,53 @@
+"""What is drawn of layer-wise rates, against the frozen accuracies and scipy's t test."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from layercurv.figures import scalar_preconditioner_accuracy as module
+from layercurv.figures import style
+from tests.compare import assert_close
+
+
+@pytest.fixture
+def records(root):
+    return {name: json.loads((root / "results" / name).read_text()) for name in module.RECORDS}
+
+
+@pytest.fixture
+def axis(records):
+    with style.styled():
+        return module.draw(list(records.values())).axes[0]
+
+
+def points(records, variant):
+    found = [record for name, record in records.items() if f"/{variant}_cifar10" in name]
+    return [100 * record["measurements"]["training"]["test_accuracy"] for record in found]
+
+
+def test_every_seed_of_every_variant_is_drawn_above_adams_mean(axis, records):
+    centre = np.mean(points(records, "adam"))
+    for row, variant in enumerate(module.VARIANTS):
+        expected = points(records, variant)
+        drawn = [line for line in axis.lines if list(line.get_ydata()) == [row]]
+        assert [line.get_marker() for line in drawn] == list("o^s"[: len(expected)])
+        assert_close([line.get_xdata()[0] for line in drawn], np.array(expected) - centre, 1e-9, what=variant)
+
+
+def test_bars_are_the_90_percent_intervals_of_variants_with_three_seeds(axis, records):
+    complete = [variant for variant in module.VARIANTS if len(points(records, variant)) == 3]
+    for container, variant in zip(axis.containers, complete[1:], strict=True):
+        test = stats.ttest_ind(points(records, variant), points(records, "adam"), equal_var=False)
+        interval = test.confidence_interval(0.9)
+        (segment,) = container.lines[2][0].get_segments()
+        assert_close(segment[:, 0], [interval.low, interval.high], 1e-9, what=variant)
+    assert complete[0] == "adam"
+
+
+def test_the_band_is_the_margin_and_labels_count_the_seeds(axis, records):
+    band = axis.patches[0]
+    assert (band.get_x(), band.get_width()) == pytest.approx((-0.2, 0.4))
+    for label, variant in zip(axis.get_yticklabels(), module.VARIANTS, strict=True):
+        assert label.get_text().endswith(f"n = {len(points(records, variant))}")

@@ -1,0 +1,71 @@
+"""What is drawn of the optimisers, against the frozen lists read by hand."""
+
+import json
+import statistics
+
+import pytest
+
+from layercurv.figures import spectral_newton_curves as module
+from layercurv.figures import style
+from tests.compare import assert_close
+
+VARIANTS = ("muon", "spectral_newton_2", "sgd", "adamw")  # in the order of the legend
+
+
+@pytest.fixture
+def records(root):
+    return {name: json.loads((root / "results" / name).read_text()) for name in module.RECORDS}
+
+
+@pytest.fixture
+def axes(records):
+    with style.styled():
+        return module.draw(list(records.values())).axes
+
+
+def runs(records):
+    return [records[f"spectral_newton/{name}_cifar10_seed{seed}.small.json"] for name in VARIANTS for seed in range(3)]
+
+
+def history(record, key):
+    return [entry[key] for entry in record["measurements"]["training"]["history"]]
+
+
+def test_training_loss_stands_in_the_middle_of_its_epoch(axes, records):
+    for line, record in zip(axes[0].lines, runs(records), strict=True):
+        assert list(line.get_xdata()) == [39, 117, 195, 273]  # 10,000 images in batches of 128, the rest left out
+        assert_close(line.get_ydata(), history(record, "train_mean_loss"), 1e-12)
+
+
+def test_test_accuracy_stands_at_the_end_of_its_epoch(axes, records):
+    for line, record in zip(axes[1].lines, runs(records), strict=True):
+        assert list(line.get_xdata()) == [78, 156, 234, 312]
+        assert_close(line.get_ydata() / 100, history(record, "test_accuracy"), 1e-12)
+
+
+def test_accuracy_over_time_takes_the_recorded_seconds(axes, records):
+    for line, record in zip(axes[3].lines, runs(records), strict=True):
+        assert list(line.get_xdata()) == record["provenance"]["epoch_wall_s"]
+        assert_close(line.get_ydata() / 100, history(record, "test_accuracy"), 1e-12)
+
+
+def test_every_timed_step_is_drawn_and_its_median_printed(axes, records):
+    step_s = records[module.BENCHMARK]["measurements"]["step_s"]
+    drawn = [sorted(line.get_xdata()) for line in axes[2].lines]
+    for name in ("SGD with momentum", "AdamW", "Muon (+ AdamW)", "Spectral Newton by full SVD"):
+        assert any(row == pytest.approx(sorted(1e3 * s for s in step_s[name])) for row in drawn), name
+    medians = [1e3 * statistics.median(step_s[name]) for name in module.STEPS]
+    printed = [float(text.get_text().rsplit(" ", 1)[1]) for text in axes[2].texts]
+    assert printed == pytest.approx(medians, rel=0.05)
+    assert [len(line.get_xdata()) for line in axes[2].lines] == [7] * 6
+
+
+def test_the_run_that_is_pointed_at_took_far_longer_than_its_other_seeds(axes, records):
+    ends = [record["provenance"]["epoch_wall_s"][-1] for record in runs(records)[:3]]
+    assert axes[3].texts[0].xy[0] == max(ends) > 1.7 * sorted(ends)[1]
+
+
+def test_each_optimiser_differs_in_marker_line_and_colour(axes):
+    handles = axes[0].figure.legends[0].legend_handles
+    for look in ("get_marker", "get_linestyle", "get_color"):
+        assert len({getattr(handle, look)() for handle in handles}) == len(VARIANTS)
