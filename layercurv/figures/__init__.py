@@ -9,5 +9,8 @@
 - `alpha_triangle_transfer`: s against alpha*gamma, and its relative errors beside their bound and nulls
 - `hvp_validation_finite_differences`: error and wrong signs of finite differences over the step
 - `training_dynamics_alpha`: alpha of the convolutions along training, and by quarter of the singular index
+- `spectral_newton_curves`: loss and accuracy of optimisers over steps and seconds, and what a step costs
+- `spectral_newton_cosine`: Spectral Newton's step against the gradient, by layer and by what exceeds the damping
+- `scalar_preconditioner_accuracy`: layer-wise rates against Adam, with the interval of the difference
 - `depth_bifurcation_ratio`: Hessian spectra of deep linear networks, the ratio of their clusters, broken assumptions
 """

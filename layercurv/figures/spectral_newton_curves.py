@@ -127,7 +127,12 @@ def _draw_cost(axis: Axes, step_s: dict[str, list[float]]) -> None:
         place = 1.3 * milliseconds.max() if side > 0 else milliseconds.min() / 1.3
         text = f"{label}: {float(f'{np.median(milliseconds):.2g}'):g}"
         axis.text(place, row, text, va="center", ha="left" if side > 0 else "right", fontsize=6.5)
-    axis.set(xscale="log", xlim=(2.5, 2500), ylim=(len(STEPS) - 0.5, -0.5), xlabel="milliseconds a step, full width")
+    axis.set(
+        xscale="log",
+        xlim=(2.5, 2500),
+        ylim=(len(STEPS) - 0.5, -0.5),
+        xlabel=f"milliseconds a step, usual width, n = {len(milliseconds)}",
+    )
     axis.set_xticks([3, 10, 30, 100, 300, 1000], ["3", "10", "30", "100", "300", "1000"])
     axis.xaxis.set_minor_locator(NullLocator())
     axis.set_yticks([])
