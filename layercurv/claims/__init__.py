@@ -4,6 +4,7 @@
 - `load`: TOML files to claims, everything validated
 - `quantities`: what is recomputed from a layer's raw lists (closed list)
 - `validation_quantities`: the same for `hvp_validation` and `conv_gap`
+- `profile_quantities`: the same for `rank_profile`
 - `checks`: reducers and comparisons (closed lists)
 - `records`: sealed records read once, with the reason where one cannot be used
 - `engine`: verdicts of all claims, and the exit code

@@ -4,7 +4,7 @@ Each function takes a layer of an `alpha_map` record (`held_out_*` and `half_dif
 record) and reads raw measurements (sigma, h, factor spectra), so that a stored fit is never trusted; `stored_*`
 quantities compare the stored fit with the recomputed one. Those in `SPECTRUM_QUANTITIES` take a whole
 `depth_bifurcation` record (select `@`) and read the eigenvalues at the end of its descent. Those of `hvp_validation`
-and `conv_gap` stand in `validation_quantities`.
+and `conv_gap` stand in `validation_quantities`, those of `rank_profile` in `profile_quantities`.
 """
 
 import functools
@@ -13,6 +13,7 @@ from functools import partial
 
 import numpy as np
 
+from layercurv.claims.profile_quantities import PROFILE_QUANTITIES
 from layercurv.claims.validation_quantities import VALIDATION_QUANTITIES
 from layercurv.fits import (
     alignment_terms,
@@ -257,4 +258,5 @@ QUANTITIES: dict[str, Callable[[dict], float]] = {
     **{f"slope_{term}_{kind}": partial(_slope, kind, term) for kind in KINDS for term in TERMS},
     **SPECTRUM_QUANTITIES,
     **VALIDATION_QUANTITIES,
+    **PROFILE_QUANTITIES,
 }

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from layercurv.claims.profile_quantities import PROFILE_QUANTITIES
 from layercurv.claims.quantities import QUANTITIES, SPECTRUM_QUANTITIES
 from layercurv.claims.validation_quantities import VALIDATION_QUANTITIES
 from tests.records import ALPHA, smoke_record
@@ -22,9 +23,10 @@ def layer(**changes) -> dict:
     return changed | changes
 
 
-@pytest.mark.parametrize(
-    "name", sorted(set(QUANTITIES) - set(VALIDATION_QUANTITIES) - FROM_HALVES - set(SPECTRUM_QUANTITIES))
-)
+ELSEWHERE = {*VALIDATION_QUANTITIES, *PROFILE_QUANTITIES, *SPECTRUM_QUANTITIES}
+
+
+@pytest.mark.parametrize("name", sorted(set(QUANTITIES) - ELSEWHERE - FROM_HALVES))
 def test_every_quantity_is_what_the_reference_finds(name):
     for number, entry in enumerate(LAYERS):
         found, expected = QUANTITIES[name](entry), reference(name, entry)

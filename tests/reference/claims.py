@@ -12,7 +12,7 @@ import jmespath
 import numpy as np
 from scipy import stats
 
-from tests.reference import validation
+from tests.reference import profile, validation
 
 
 def claim_is_true(claim, documents: list, others: list) -> bool:
@@ -202,6 +202,8 @@ def _spectrum_quantity(name: str, record: dict) -> float:
 def quantity(name: str, layer: dict) -> float:
     if validation.names([name]):
         return validation.quantity(name, layer)
+    if profile.names([name]):
+        return profile.quantity(name, layer)
     if name.startswith(("held_out_", "half_difference_")):
         return _halves_quantity(name, _fits(layer["a"]), _fits(layer["b"]))
     if "snapshots" in layer.get("measurements", {}):
