@@ -13,4 +13,7 @@
 - `spectral_newton_cosine`: Spectral Newton's step against the gradient, by layer and by what exceeds the damping
 - `scalar_preconditioner_accuracy`: layer-wise rates against Adam, with the interval of the difference
 - `depth_bifurcation_ratio`: Hessian spectra of deep linear networks, the ratio of their clusters, broken assumptions
+- `rank_profile_fits`: records and laws that the rank_profile figures share
+- `rank_profile_laws`: singular values of representative layers, three laws fitted to them, residuals
+- `rank_profile_shares`: layers won by each law along training and with B, margins, agreement against permutations
 """

@@ -22,6 +22,8 @@ NAMES = (
     "scalar_preconditioner_accuracy",
     "depth_bifurcation_ratio",
     "published_audit_scoreboard",
+    "rank_profile_laws",
+    "rank_profile_shares",
 )
 FIGURES = {name: f"layercurv.figures.{name}" for name in NAMES}
 
