@@ -5,7 +5,7 @@ from layercurv.fits import profile_bic
 
 # Network -> its name in print and the seeds that are frozen.
 NETWORKS = {
-    "vgg16": ("VGG-16", (0, 1)),
+    "vgg16": ("VGG-16", (0, 1, 2)),
     "resnet50": ("ResNet-50", (0, 1)),
 }
 RECORDS = tuple(

@@ -95,6 +95,7 @@ def _draw_profile(axis: Axes, layers: list[dict]) -> None:
         for law, (_, color, line) in LAWS.items():
             axis.plot(fine, scale * np.exp(law_at(fine, laws, law)), line, color=color, lw=0.9, zorder=2)
     axis.set(xscale="log", yscale="log")
+    axis.set_ylim(bottom=scale * sigma[-1] / 6)  # leaves room for the text
     axis.xaxis.set_minor_locator(NullLocator())
     axis.yaxis.set_minor_formatter(NullFormatter())
     axis.text(0.03, 0.03, _leads(layers), transform=axis.transAxes, fontsize=6, linespacing=1.15)
@@ -102,8 +103,12 @@ def _draw_profile(axis: Axes, layers: list[dict]) -> None:
 
 def _leads(layers: list[dict]) -> str:
     found = [compare_laws(layer) for layer in layers]
-    margins = {law: [f"{laws['margin']:.1f}" for laws in found if laws["winner"] == law] for law in LAWS}
+    margins = {law: [_rounded(laws["margin"]) for laws in found if laws["winner"] == law] for law in LAWS}
     return "\n".join(f"{LAWS[law][0]} by {', '.join(values)}" for law, values in margins.items() if values)
+
+
+def _rounded(margin: float) -> str:
+    return f"{margin:.0f}" if margin >= 10 else f"{margin:.1f}"
 
 
 def _draw_residuals(axis: Axes, layers: list[dict]) -> None:
