@@ -6,7 +6,7 @@ from layercurv.fits import profile_bic
 # Network -> its name in print and the seeds that are frozen.
 NETWORKS = {
     "vgg16": ("VGG-16", (0, 1, 2)),
-    "resnet50": ("ResNet-50", (0, 1)),
+    "resnet50": ("ResNet-50", (0, 1, 2)),
 }
 RECORDS = tuple(
     f"rank_profile/{network}_tiny_imagenet_seed{seed}.small.json"
