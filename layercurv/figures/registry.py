@@ -1,8 +1,11 @@
 """Figure names, what each reads, and drawing them to disk."""
 
 import argparse
+import functools
 import importlib
+import os
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from layercurv.errors import InputError, choose
@@ -29,7 +32,7 @@ FIGURES = {name: f"layercurv.figures.{name}" for name in NAMES}
 
 
 def generate(names: list[str], results: Path, folder: Path) -> list[Path]:
-    """Draw figures from frozen records.
+    """Draw figures from frozen records, as many at a time as there are cores.
 
     Args:
         names: Keys of `FIGURES`.
@@ -42,18 +45,28 @@ def generate(names: list[str], results: Path, folder: Path) -> list[Path]:
     Raises:
         InputError: If a name is unknown, or a record is missing or lacks what the figure shows.
     """
-    modules = {name: importlib.import_module(choose("figure", name, FIGURES)) for name in names}
-    written = []
+    for name in names:
+        choose("figure", name, FIGURES)
+    draw = functools.partial(_draw, results=Path(results), folder=Path(folder))
+    n_workers = min(len(names), os.cpu_count() or 1)
+    if n_workers < 2:
+        drawn = [draw(name) for name in names]
+    else:
+        with ProcessPoolExecutor(n_workers) as pool:
+            drawn = list(pool.map(draw, names))
+    return [path for paths in drawn for path in paths]
+
+
+def _draw(name: str, results: Path, folder: Path) -> list[Path]:
+    module = importlib.import_module(FIGURES[name])
+    records = [read_record(results / path) for path in module.RECORDS]
     with style.styled():
-        for name, module in modules.items():
-            records = [read_record(Path(results) / path) for path in module.RECORDS]
-            try:
-                figure = module.draw(records)
-            except KeyError as error:
-                paths = ", ".join(module.RECORDS)
-                raise InputError(f"figure {name}: key {error} is missing in one of {paths}; measure again") from error
-            written += style.save(figure, folder, name)
-    return written
+        try:
+            figure = module.draw(records)
+        except KeyError as error:
+            paths = ", ".join(module.RECORDS)
+            raise InputError(f"figure {name}: key {error} is missing in one of {paths}; measure again") from error
+        return style.save(figure, folder, name)
 
 
 def main(arguments: list[str] | None = None) -> int:
