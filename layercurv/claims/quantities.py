@@ -4,7 +4,8 @@ Each function takes a layer of an `alpha_map` record (`held_out_*` and `half_dif
 record) and reads raw measurements (sigma, h, factor spectra), so that a stored fit is never trusted; `stored_*`
 quantities compare the stored fit with the recomputed one. Those in `SPECTRUM_QUANTITIES` take a whole
 `depth_bifurcation` record (select `@`) and read the eigenvalues at the end of its descent. Those of `hvp_validation`
-and `conv_gap` stand in `validation_quantities`, those of `rank_profile` in `profile_quantities`.
+and `conv_gap` stand in `validation_quantities`, of `rank_profile` in `profile_quantities`, of `kronecker_spectrum` in
+`kronecker_quantities`, of `weight_tail` in `tail_quantities`.
 """
 
 import functools
@@ -13,7 +14,9 @@ from functools import partial
 
 import numpy as np
 
+from layercurv.claims.kronecker_quantities import KRONECKER_QUANTITIES
 from layercurv.claims.profile_quantities import PROFILE_QUANTITIES
+from layercurv.claims.tail_quantities import TAIL_QUANTITIES
 from layercurv.claims.validation_quantities import VALIDATION_QUANTITIES
 from layercurv.fits import (
     alignment_terms,
@@ -259,4 +262,6 @@ QUANTITIES: dict[str, Callable[[dict], float]] = {
     **SPECTRUM_QUANTITIES,
     **VALIDATION_QUANTITIES,
     **PROFILE_QUANTITIES,
+    **KRONECKER_QUANTITIES,
+    **TAIL_QUANTITIES,
 }

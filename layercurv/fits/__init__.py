@@ -13,21 +13,24 @@
 - `separable_variance`: singular values of pure noise between two Kronecker factors
 - `synthetic_spectra`: the same on factors whose law is planted
 - `power_law_tail`: the exponent of a heavy tail; imported by name, for it needs `powerlaw`
+- `tail_exponent`: the same by numpy alone and without a bound on it, and for Gaussian matrices
 - `determination`: R^2 of a straight line
 - `prediction`: where one more seed is to be expected
 - `deterministic_equivalent`: the counting function behind it
 - `spectral_bifurcation`: clusters of a deep linear network's Hessian spectrum, found and predicted
+- `kronecker_quality`: how far Kronecker factors miss curvature and gradient
 - `agreement`: labels against chance, numbers by correlation
 - `equivalence`: the interval of a difference, two one-sided tests, and Holm's correction
 """
 
-from layercurv.fits.agreement import correlation, label_agreement
+from layercurv.fits.agreement import correlation, correlation_against_chance, label_agreement, without_trend
 from layercurv.fits.alpha_controls import alpha_without_first, robust_alpha
 from layercurv.fits.bootstrap import bootstrap_alpha
 from layercurv.fits.decomposition import alignment_terms, decomposition_slopes
 from layercurv.fits.determination import r_squared
 from layercurv.fits.deterministic_equivalent import count_above
 from layercurv.fits.equivalence import difference_interval, equivalence_test, holm
+from layercurv.fits.kronecker_quality import concentration_slack, log_mismatch, shape_mismatch
 from layercurv.fits.model_selection import profile_bic, winners_count
 from layercurv.fits.participation import effective_rank, finite_zeta_bound, participation_ratio, zeta_bound
 from layercurv.fits.power_law import PowerLawFit, fit_power_law
@@ -37,6 +40,7 @@ from layercurv.fits.robust import robust_slope
 from layercurv.fits.separable_variance import predicted_singular_values, sampled_singular_values
 from layercurv.fits.spectral_exponents import fit_alpha, fit_spectral_exponents, usable_directions
 from layercurv.fits.synthetic_spectra import synthetic_agreement
+from layercurv.fits.tail_exponent import gaussian_spectra, gaussian_tail_exponents, tail_exponent
 from layercurv.fits.transfer import held_out_error, transfer_bound, transfer_errors
 from layercurv.fits.transfer_null import random_alpha_null, residual_permutation_null
 
@@ -46,7 +50,9 @@ __all__ = [
     "alpha_by_quartile",
     "alpha_without_first",
     "bootstrap_alpha",
+    "concentration_slack",
     "correlation",
+    "correlation_against_chance",
     "count_above",
     "decomposition_slopes",
     "difference_interval",
@@ -56,9 +62,12 @@ __all__ = [
     "fit_alpha",
     "fit_power_law",
     "fit_spectral_exponents",
+    "gaussian_spectra",
+    "gaussian_tail_exponents",
     "held_out_error",
     "holm",
     "label_agreement",
+    "log_mismatch",
     "participation_ratio",
     "predicted_singular_values",
     "prediction_interval",
@@ -70,10 +79,13 @@ __all__ = [
     "robust_slope",
     "sampled_singular_values",
     "seeds_p_value",
+    "shape_mismatch",
     "synthetic_agreement",
+    "tail_exponent",
     "transfer_bound",
     "transfer_errors",
     "usable_directions",
     "winners_count",
+    "without_trend",
     "zeta_bound",
 ]

@@ -7,8 +7,10 @@ import math
 import numpy as np
 import pytest
 
+from layercurv.claims.kronecker_quantities import KRONECKER_QUANTITIES
 from layercurv.claims.profile_quantities import PROFILE_QUANTITIES
 from layercurv.claims.quantities import QUANTITIES, SPECTRUM_QUANTITIES
+from layercurv.claims.tail_quantities import TAIL_QUANTITIES
 from layercurv.claims.validation_quantities import VALIDATION_QUANTITIES
 from tests.records import ALPHA, smoke_record
 from tests.reference.claims import quantity as reference
@@ -23,7 +25,7 @@ def layer(**changes) -> dict:
     return changed | changes
 
 
-ELSEWHERE = {*VALIDATION_QUANTITIES, *PROFILE_QUANTITIES, *SPECTRUM_QUANTITIES}
+ELSEWHERE = {*VALIDATION_QUANTITIES, *PROFILE_QUANTITIES, *KRONECKER_QUANTITIES, *TAIL_QUANTITIES, *SPECTRUM_QUANTITIES}
 
 
 @pytest.mark.parametrize("name", sorted(set(QUANTITIES) - ELSEWHERE - FROM_HALVES))

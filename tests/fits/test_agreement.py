@@ -7,7 +7,7 @@ import pytest
 import scipy.stats
 
 from layercurv.errors import InputError
-from layercurv.fits import correlation, label_agreement
+from layercurv.fits import correlation, correlation_against_chance, label_agreement, without_trend
 
 
 def test_share_and_expectation_by_hand():
@@ -110,3 +110,34 @@ def test_draws_without_a_correlation_sit_out_and_are_counted():
 def test_what_cannot_be_correlated_is_one_clear_error(x, y, draws, message):
     with pytest.raises(InputError, match=message):
         correlation(x, y, n_draws=draws)
+
+
+def test_chance_is_that_of_all_orders_of_a_short_list():
+    x, y = np.array([1.0, 2.0, 3.0, 5.0, 9.0]), np.array([2.0, 1.0, 4.0, 3.0, 8.0])
+    found = correlation_against_chance(x, y, n_draws=40_000)
+    every = np.array([abs(np.corrcoef(x, order)[0, 1]) for order in itertools.permutations(y)])
+    assert found["r"] == pytest.approx(np.corrcoef(x, y)[0, 1], abs=1e-12)
+    share = np.mean(every >= found["r"] - 1e-12)
+    assert abs(found["p_value"] - share) < 4 * (share / 40_000) ** 0.5
+    assert abs(np.mean(every > found["chance95"] + 1e-9) - 0.05) < 0.02
+    assert found["n"] == 5
+
+
+def test_chance_and_interval_of_unrelated_lists_hold_zero_and_a_line_is_found():
+    rng = np.random.default_rng(5)
+    x, noise = rng.standard_normal(60), rng.standard_normal(60)
+    unrelated, line = correlation_against_chance(x, noise), correlation_against_chance(x, -3 * x + 1)
+    assert unrelated["p_value"] > 0.05 and unrelated["ci95_low"] < 0 < unrelated["ci95_high"]
+    assert abs(unrelated["chance95"] - 1.96 / 60**0.5) < 0.02  # the normal limit
+    assert line["r"] == pytest.approx(-1) and line["p_value"] == pytest.approx(1 / 10_001)
+
+
+def test_correlation_without_a_trend_is_the_partial_correlation():
+    rng = np.random.default_rng(6)
+    depth = np.arange(30.0)
+    x, y = depth + rng.standard_normal(30), 2 * depth + rng.standard_normal(30)
+    r = np.corrcoef([x, y, depth])
+    expected = (r[0, 1] - r[0, 2] * r[1, 2]) / np.sqrt((1 - r[0, 2] ** 2) * (1 - r[1, 2] ** 2))
+    found = correlation_against_chance(without_trend(x, depth), without_trend(y, depth))["r"]
+    assert found == pytest.approx(expected, abs=1e-12)
+    assert abs(found) < 0.6 < r[0, 1]

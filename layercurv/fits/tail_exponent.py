@@ -1,0 +1,89 @@
+"""The exponent of a heavy tail without a bound on it, and what a Gaussian matrix of the same shape would give."""
+
+import functools
+
+import numpy as np
+
+from layercurv.errors import InputError
+
+MIN_TAIL = 10  # positive values there must be, as in `power_law_tail`
+
+
+def tail_exponent(values) -> dict:
+    """Fit p(x) ~ x^-a for x >= x_min by maximum likelihood, x_min chosen by the smallest Kolmogorov-Smirnov distance.
+
+    a = 1 + n / sum ln(x / x_min) over the n values from x_min on; every value but the largest is tried as x_min.
+    Unlike `power_law_tail`, whose package tries only those x_min that give a < 3, it does not bound the exponent.
+
+    Args:
+        values: Eigenvalues of W^T W, or any positive values, shape [n]; those not positive are left out.
+
+    Returns:
+        `exponent` a, its `standard_error` (a - 1) / sqrt(n_tail) at this x_min, `x_min`, `ks_distance` and `n_tail`.
+
+    Raises:
+        InputError: If fewer than `MIN_TAIL` values are positive, or they are all equal.
+
+    Source: Clauset, Shalizi and Newman 2009, SIAM Review 51, 661.
+    """
+    log_x = np.log(_sorted_positive(values))
+    starts = np.unique(log_x, return_index=True)[1][:-1]
+    fits = [_fit_from(log_x[start:]) for start in starts]
+    distance, exponent, n_tail = min(fits)
+    return {
+        "exponent": exponent,
+        "standard_error": (exponent - 1) / n_tail**0.5,
+        "x_min": float(np.exp(log_x[-n_tail])),
+        "ks_distance": distance,
+        "n_tail": n_tail,
+    }
+
+
+@functools.lru_cache(maxsize=64)  # layers of one shape share their draws
+def gaussian_spectra(m: int, n: int, n_draws: int = 19, seed: int = 0) -> tuple[tuple[float, ...], ...]:
+    """Draw eigenvalues of W^T W for W of independent standard Gaussian entries: a spectrum without a heavy tail.
+
+    Args:
+        m: Rows of W.
+        n: Columns of W.
+        n_draws: Matrices; with 19, a value beyond those of all has p = 0.05.
+        seed: Of the draws.
+
+    Returns:
+        For each matrix its min(m, n) eigenvalues, descending.
+    """
+    rng = np.random.default_rng(seed)
+    draws = (rng.standard_normal((min(m, n), max(m, n))) for _ in range(n_draws))
+    return tuple(tuple(np.linalg.eigvalsh(W @ W.T)[::-1].tolist()) for W in draws)
+
+
+@functools.lru_cache(maxsize=64)
+def gaussian_tail_exponents(m: int, n: int, n_draws: int = 19, seed: int = 0) -> tuple[float, ...]:
+    """Fit the tail of `gaussian_spectra`.
+
+    Args:
+        m: Rows of W.
+        n: Columns of W.
+        n_draws: Matrices.
+        seed: Of the draws.
+
+    Returns:
+        One exponent per matrix; the variance of the entries does not matter.
+    """
+    return tuple(tail_exponent(spectrum)["exponent"] for spectrum in gaussian_spectra(m, n, n_draws, seed))
+
+
+def _sorted_positive(values) -> np.ndarray:
+    x = np.asarray(values, dtype=np.float64)
+    x = np.sort(x[x > 0])
+    if x.size < MIN_TAIL or x[0] == x[-1]:
+        raise InputError(f"tail exponent: expected at least {MIN_TAIL} positive values that differ, got {x.size}")
+    return x
+
+
+def _fit_from(log_x: np.ndarray) -> tuple[float, float, int]:
+    # log_x [n] ascending from ln x_min: Kolmogorov-Smirnov distance, exponent, n
+    n, rise = log_x.size, log_x - log_x[0]
+    exponent = 1 + n / float(rise.sum())
+    below = np.arange(n) / n  # the share of values below each, as in the authors' own program
+    return float(np.abs(1 - np.exp((1 - exponent) * rise) - below).max()), exponent, n
