@@ -27,6 +27,8 @@ NAMES = (
     "published_audit_scoreboard",
     "rank_profile_laws",
     "rank_profile_shares",
+    "kronecker_spectrum_quality",
+    "weight_tail_exponents",
 )
 FIGURES = {name: f"layercurv.figures.{name}" for name in NAMES}
 

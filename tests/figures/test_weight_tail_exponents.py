@@ -1,0 +1,73 @@
+"""What is drawn of the frozen records: exponents by powerlaw without its bound, stored s, Gaussian matrices by svd."""
+
+import json
+
+import numpy as np
+import pytest
+
+from layercurv.figures import style
+from layercurv.figures import weight_tail_exponents as module
+from tests.compare import assert_close
+from tests.conftest import ROOT
+
+
+@pytest.fixture(scope="module")
+def layers() -> dict:
+    found = {}
+    for path in module.RECORDS:
+        record = json.loads((ROOT / "results" / path).read_text())
+        network = record["variant"].rsplit("_seed", 1)[0]
+        found.setdefault(network, []).append(record["measurements"]["layers"])
+    return found
+
+
+@pytest.fixture(scope="module")
+def axes():
+    records = [json.loads((ROOT / "results" / path).read_text()) for path in module.RECORDS]
+    with style.styled():
+        return module.draw(records).axes
+
+
+def tail(layer: dict) -> tuple[float, float]:
+    powerlaw = pytest.importorskip("powerlaw")
+    positive = [value for value in layer["weight_eigenvalues"] if value > 0]
+    fit = powerlaw.Fit(positive, parameter_ranges={"alpha": [0, None]}, verbose=False).power_law
+    return fit.alpha, fit.sigma
+
+
+def s(layer: dict) -> float:
+    return layer["fits"]["s"]["slope"]
+
+
+def test_every_layer_and_seed_of_resnet18_has_its_exponent_interval_and_s(axes, layers):
+    by_layer = list(zip(*layers["resnet18_cifar10"], strict=True))
+    dashes = [line for line in axes[0].lines if line.get_marker() == "_" and len(line.get_xdata())]
+    for entries, container, dash in zip(by_layer, axes[0].containers[1::2], dashes, strict=True):
+        found = np.array([tail(layer) for layer in entries])
+        assert_close(container.lines[0].get_ydata(), found[:, 0], 1e-8, what=entries[0]["name"])
+        bars = np.array([segment[:, 1] for segment in container.lines[2][0].get_segments()])
+        assert_close(bars, np.column_stack([found[:, 0] - 1.96 * found[:, 1], found[:, 0] + 1.96 * found[:, 1]]), 1e-8)
+        assert_close(dash.get_ydata(), [s(layer) for layer in entries], 1e-9)
+
+
+def test_bars_span_the_exponents_of_gaussian_matrices_of_the_layers_shape(axes, layers):
+    for position, layer in ((0, layers["resnet18_cifar10"][0][0]), (20, layers["resnet18_cifar10"][0][20])):
+        (bar,) = axes[0].containers[2 * position]
+        rng, (m, n) = np.random.default_rng(0), layer["shape"]
+        spectra = [np.linalg.svd(rng.standard_normal((min(m, n), max(m, n))), compute_uv=False) ** 2 for _ in range(19)]
+        found = [tail({"weight_eigenvalues": spectrum})[0] for spectrum in spectra]
+        assert_close([bar.get_y(), bar.get_y() + bar.get_height()], [min(found), max(found)], 1e-7)
+        assert bar.get_x() < position < bar.get_x() + bar.get_width()
+
+
+def test_all_networks_are_drawn_and_filled_where_the_tail_is_heavier_than_gaussian(axes, layers):
+    axis = axes[1]
+    texts = [text.get_text() for text in axis.get_legend().get_texts()]
+    for (network, (label, color, *_)), text in zip(module.NETWORKS.items(), texts, strict=True):
+        expected = np.array([(s(layer), tail(layer)[0]) for seed in layers[network] for layer in seed])
+        lines = [line for line in axis.lines if line.get_markeredgecolor() == color and line.get_linestyle() == "None"]
+        found = np.concatenate([np.column_stack(line.get_data()) for line in lines])
+        assert_close(found[np.lexsort(found.T)], expected[np.lexsort(expected.T)], 1e-8, what=network)
+        assert text.startswith(f"{label}, {len(layers[network])} seed")
+    filled = [line for line in axis.lines if line.get_markerfacecolor() == style.BLUE and len(line.get_xdata())]
+    assert 40 < sum(len(line.get_xdata()) for line in filled) < 63
