@@ -15,7 +15,7 @@ __all__ = ["RECORDS", "draw"]
 
 CURVATURE, SPECTRUM = "conv_gap", "kronecker_spectrum"
 RECORDS = tuple(f"{CURVATURE}/resnet18_cifar10_seed{seed}.small.json" for seed in range(3)) + tuple(
-    f"{SPECTRUM}/resnet50_tiny_imagenet_seed{seed}.small.json" for seed in range(1)
+    f"{SPECTRUM}/resnet50_tiny_imagenet_seed{seed}.small.json" for seed in range(3)
 )
 
 ALPHA = 2.0  # what the source paper holds to be universal
@@ -78,6 +78,7 @@ ROWS: dict[str, list[tuple[str, Callable, Callable, bool]]] = {
         ("{n} convolutions", _slack, _is_convolution, False),
         ("same, depth out", _slack, _is_convolution, True),
         ("same, Hessian's root", _slack_of_root, _is_convolution, False),
+        ("same, root, depth out", _slack_of_root, _is_convolution, True),
     ],
     SPECTRUM: [
         ("all {n}", _mismatch, _is_any, False),
@@ -98,7 +99,7 @@ def draw(records: list[dict]) -> Figure:
         The figure.
     """
     layers = {name: [r["measurements"]["layers"] for r in records if r["experiment"] == name] for name in ROWS}
-    figure = new_figure(PAGE_INCHES, 3.5)
+    figure = new_figure(PAGE_INCHES, 3.6)
     axes = figure.subplot_mosaic(
         [["slack", "rows", "ratios"], ["mismatch", "rows", "ratios"]], width_ratios=[4, 4, 4.2]
     )

@@ -99,6 +99,7 @@ def test_rows_show_the_correlation_of_every_seed_within_its_interval(axes, layer
         *correlations(a, slack, is_convolution),
         *correlations(a, slack, is_convolution, True),
         *correlations(a, lambda layer: slack(layer, "ggn"), is_convolution),
+        *correlations(a, lambda layer: slack(layer, "ggn"), is_convolution, True),
         *correlations(b, mismatch),
         *correlations(b, mismatch, is_partial=True),
         *correlations(b, decorrelation),
@@ -114,7 +115,7 @@ def test_rows_show_the_correlation_of_every_seed_within_its_interval(axes, layer
 def test_grey_bands_are_what_chance_gives_so_many_layers(axes):
     widths = [bar.get_width() / 2 for bar in axes["c"].patches]
     assert [bar.get_x() for bar in axes["c"].patches] == pytest.approx([-width for width in widths])
-    for width, n in zip(widths, (5, 21, 20, 20, 20, 54, 54, 54), strict=True):
+    for width, n in zip(widths, (5, 21, 20, 20, 20, 20, 54, 54, 54), strict=True):
         t = scipy.stats.t.ppf(0.975, n - 2)
         assert abs(width - t / np.sqrt(n - 2 + t**2)) < 0.04  # two-sided, of a normal sample
 
