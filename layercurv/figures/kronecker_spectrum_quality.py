@@ -99,7 +99,7 @@ def draw(records: list[dict]) -> Figure:
         The figure.
     """
     layers = {name: [r["measurements"]["layers"] for r in records if r["experiment"] == name] for name in ROWS}
-    figure = new_figure(PAGE_INCHES, 3.6)
+    figure = new_figure(PAGE_INCHES, 3.9)
     axes = figure.subplot_mosaic(
         [["slack", "rows", "ratios"], ["mismatch", "rows", "ratios"]], width_ratios=[4, 4, 4.2]
     )

@@ -27,8 +27,8 @@ BY_LAYER = "resnet18_cifar10"
 # Network -> label, colour, marker, seeds.
 NETWORKS = {
     BY_LAYER: ("ResNet-18", BLUE, "o", 3),
-    "resnet50_tiny_imagenet": ("ResNet-50", BLACK, "s", 1),
-    "vgg11_cifar10": ("VGG-11", GREEN, "^", 1),
+    "resnet50_tiny_imagenet": ("ResNet-50", BLACK, "s", 3),
+    "vgg11_cifar10": ("VGG-11", GREEN, "^", 3),
     "mlp_cifar10": ("perceptron", ORANGE, "D", 1),
     "vit_cifar10": ("ViT", VERMILION, "v", 1),
     "gpt2_tiny_shakespeare": ("GPT-2", PURPLE, "P", 1),
@@ -101,11 +101,11 @@ def _draw_against(axis: Axes, networks: dict) -> None:
         n_seeds = len(networks[name])
         text = f"{label}, {n_seeds} seed" + "s" * (n_seeds > 1)
         axis.plot([], [], marker, ms=3, color=color, mew=0.6, label=text)
-    axis.set(xscale="log", xlim=(0.8, 5.5), xlabel="$s$ of curvature", ylabel=r"tail exponent of $W^\top W$")
+    axis.set(xscale="log", xlim=(0.8, 6.5), xlabel="$s$ of curvature", ylabel=r"tail exponent of $W^\top W$")
     axis.set_xticks([1, 1.5, 2, 3, 5], ["1", "1.5", "2", "3", "5"])
     axis.xaxis.set_minor_locator(NullLocator())
-    axis.text(5.3, 5.9, "equal", color=GREY, fontsize=6.5, ha="right", va="bottom")
-    axis.text(5.4, 0.95, "filled: below 19 Gaussian $W$", fontsize=6.5, ha="right", va="bottom")
+    axis.text(6.2, 7.0, "equal", color=GREY, fontsize=6.5, ha="right", va="bottom")
+    axis.text(6.4, 0.95, "filled: below 19 Gaussian $W$", fontsize=6.5, ha="right", va="bottom")
     axis.legend(loc="upper left", ncols=2, handletextpad=0, columnspacing=0.5, borderaxespad=0)
     axis.set_title("b  all networks", loc="left")
 
