@@ -1,20 +1,18 @@
 """The transfer figure against exponents fitted another way."""
 
-import json
-
 import numpy as np
 import pytest
 
 from layercurv.figures import alpha_triangle_transfer as module
-from layercurv.figures import style
 from tests.compare import assert_close
+from tests.figures.frozen import axes_of, records_of
 
 LABELS = {name: entry[0] for name, entry in module.CURVES.items()}
 
 
 @pytest.fixture
-def records(root):
-    return [json.loads((root / "results" / name).read_text()) for name in module.RECORDS]
+def records():
+    return records_of(module)
 
 
 def used(half):
@@ -44,9 +42,7 @@ def bound(half):
 
 
 def drawn(records):
-    with style.styled():
-        figure = module.draw(records)
-    return figure.axes
+    return axes_of(module, records)
 
 
 def test_the_left_panel_shows_every_layer_and_seed_with_s_of_both_halves(records):

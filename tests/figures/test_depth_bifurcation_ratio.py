@@ -10,6 +10,7 @@ from layercurv.figures import depth_bifurcation_ratio as module
 from layercurv.figures import style
 from tests.compare import assert_close
 from tests.conftest import ROOT
+from tests.figures.frozen import records_of
 
 N_DOMINANT, N_BULK = 4, 14  # r^2 and r(d_in + d_out - 2r) with r = 2, d_in = 5, d_out = 6
 
@@ -31,7 +32,7 @@ def ratio(case: str, depth: int, seed: int) -> float:
 
 @pytest.fixture(scope="module")
 def axes():
-    records = [json.loads((ROOT / "results" / path).read_text()) for path in module.RECORDS]
+    records = records_of(module)
     with style.styled():
         figure = module.draw(records)
     names = ("spectra", "ratio", "cases", "step")

@@ -1,4 +1,3 @@
-import json
 import statistics
 
 import pytest
@@ -6,6 +5,7 @@ import pytest
 from layercurv.figures import style
 from layercurv.figures.hvp_validation_finite_differences import RECORDS, draw
 from tests.compare import assert_close
+from tests.figures.frozen import read
 
 METHODS = [("conv", "float32", "loss"), ("conv", "float32", "gradient"), ("conv", "float64", "loss")]
 HEAD = ("linear", "float64", "loss")
@@ -13,7 +13,7 @@ HEAD = ("linear", "float64", "loss")
 
 @pytest.fixture
 def records(root):
-    return [json.loads((root / "results" / name).read_text()) for name in RECORDS]
+    return [read(name) for name in RECORDS]
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """What is drawn of the frozen records is what numpy and scipy find in their lists."""
 
-import json
-
 import numpy as np
 import pytest
 import scipy.stats
@@ -9,7 +7,7 @@ import scipy.stats
 from layercurv.figures import kronecker_spectrum_quality as module
 from layercurv.figures import style
 from tests.compare import assert_close
-from tests.conftest import ROOT
+from tests.figures.frozen import records_of
 
 FIVE = {"conv1", "layer1.0.conv2", "layer2.0.conv1", "layer3.0.conv1", "layer4.0.conv2"}
 
@@ -34,7 +32,7 @@ def mismatch(layer: dict) -> float:
 
 @pytest.fixture(scope="module")
 def layers() -> dict:
-    records = [json.loads((ROOT / "results" / path).read_text()) for path in module.RECORDS]
+    records = records_of(module)
     return {
         name: [record["measurements"]["layers"] for record in records if record["experiment"] == name]
         for name in ("conv_gap", "kronecker_spectrum")
@@ -43,7 +41,7 @@ def layers() -> dict:
 
 @pytest.fixture(scope="module")
 def axes():
-    records = [json.loads((ROOT / "results" / path).read_text()) for path in module.RECORDS]
+    records = records_of(module)
     with style.styled():
         return {axis.get_title(loc="left")[0]: axis for axis in module.draw(records).axes}
 

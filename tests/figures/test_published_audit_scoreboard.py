@@ -1,6 +1,5 @@
 """The scoreboard against the audit file, and its points against the frozen seeds."""
 
-import json
 import tomllib
 from collections import Counter
 
@@ -10,20 +9,19 @@ import pytest
 from layercurv.figures import published_audit_scoreboard as module
 from layercurv.figures import style
 from tests.compare import assert_close
+from tests.figures.frozen import axes_of, records_of
 
 COLORS = {"replicated": style.BLUE, "not_replicated": style.VERMILION}
 
 
 @pytest.fixture
-def records(root):
-    return [json.loads((root / "results" / name).read_text()) for name in module.RECORDS]
+def records():
+    return records_of(module)
 
 
 @pytest.fixture
 def axes(records):
-    with style.styled():
-        figure = module.draw(records)
-    return figure.axes
+    return axes_of(module, records)
 
 
 @pytest.fixture

@@ -1,13 +1,12 @@
 """What the rank_profile figures draw of the frozen records, against numpy's polynomial fits of the same lists."""
 
-import json
-
 import numpy as np
 import pytest
 
 from layercurv.figures import rank_profile_laws, rank_profile_shares, style
 from layercurv.figures.rank_profile_fits import NETWORKS, RECORDS
 from tests.compare import assert_close
+from tests.figures.frozen import read
 from tests.reference.profile import LAWS, agreement, laws
 
 COLORS = dict(zip(LAWS, (style.ORANGE, style.GREEN, style.BLUE), strict=True))
@@ -19,7 +18,7 @@ N_LAYERS = {"vgg16": 14, "resnet50": 54}
 
 @pytest.fixture(scope="module")
 def records(root):
-    return [json.loads((root / "results" / name).read_text()) for name in RECORDS]
+    return [read(name) for name in RECORDS]
 
 
 @pytest.fixture(scope="module")

@@ -1,25 +1,22 @@
 """What is drawn of layer-wise rates, against the frozen accuracies and scipy's t test."""
 
-import json
-
 import numpy as np
 import pytest
 from scipy import stats
 
 from layercurv.figures import scalar_preconditioner_accuracy as module
-from layercurv.figures import style
 from tests.compare import assert_close
+from tests.figures.frozen import axes_of, named_records_of
 
 
 @pytest.fixture
-def records(root):
-    return {name: json.loads((root / "results" / name).read_text()) for name in module.RECORDS}
+def records():
+    return named_records_of(module)
 
 
 @pytest.fixture
 def axis(records):
-    with style.styled():
-        return module.draw(list(records.values())).axes[0]
+    return axes_of(module, list(records.values()))[0]
 
 
 def points(records, variant):

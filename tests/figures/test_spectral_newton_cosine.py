@@ -1,6 +1,5 @@
 """What is drawn of Spectral Newton's cosine with the gradient, against frozen lists; its bound, against spectra."""
 
-import json
 from collections import Counter
 
 import numpy as np
@@ -10,20 +9,19 @@ from layercurv.figures import spectral_newton_cosine as module
 from layercurv.figures import style
 from layercurv.models import resnet18_cifar
 from tests.compare import assert_close
+from tests.figures.frozen import axes_of, named_records_of
 
 VARIANTS = ("adamw", "sgd", "muon", "spectral_newton_2")
 
 
 @pytest.fixture
-def records(root):
-    return {name: json.loads((root / "results" / name).read_text()) for name in module.RECORDS}
+def records():
+    return named_records_of(module)
 
 
 @pytest.fixture
 def axes(records):
-    with style.styled():
-        figure = module.draw(list(records.values()))
-    return dict(zip(("first", "count", "last"), figure.axes, strict=True))
+    return dict(zip(("first", "count", "last"), axes_of(module, list(records.values())), strict=True))
 
 
 def layers(records, variant, seed, time):

@@ -1,26 +1,24 @@
 """What is drawn of the optimisers, against the frozen lists read by hand."""
 
-import json
 import statistics
 
 import pytest
 
 from layercurv.figures import spectral_newton_curves as module
-from layercurv.figures import style
 from tests.compare import assert_close
+from tests.figures.frozen import axes_of, named_records_of
 
 VARIANTS = ("muon", "spectral_newton_2", "sgd", "adamw")  # in the order of the legend
 
 
 @pytest.fixture
-def records(root):
-    return {name: json.loads((root / "results" / name).read_text()) for name in module.RECORDS}
+def records():
+    return named_records_of(module)
 
 
 @pytest.fixture
 def axes(records):
-    with style.styled():
-        return module.draw(list(records.values())).axes
+    return axes_of(module, list(records.values()))
 
 
 def runs(records):

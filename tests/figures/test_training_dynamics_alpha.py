@@ -1,7 +1,6 @@
 """What is drawn of alpha along training and along the spectrum, against numpy's fits of the frozen lists."""
 
 import itertools
-import json
 
 import numpy as np
 import pytest
@@ -9,19 +8,19 @@ from scipy import stats
 
 from layercurv.figures import style, training_dynamics_alpha
 from tests.compare import assert_close
+from tests.figures.frozen import axes_of, records_of
 
 CUTS = {50: (0, 13, 26, 38, 50), 32: (0, 8, 16, 24, 32), 16: (0, 4, 8, 12, 16)}  # array_split gives the first ones more
 
 
 @pytest.fixture
-def records(root):
-    return [json.loads((root / "results" / name).read_text()) for name in training_dynamics_alpha.RECORDS]
+def records():
+    return records_of(training_dynamics_alpha)
 
 
 @pytest.fixture
 def axes(records):
-    with style.styled():
-        return training_dynamics_alpha.draw(records).axes
+    return axes_of(training_dynamics_alpha, records)
 
 
 def logs(layer: dict, first: int = 0, last: int | None = None):

@@ -1,21 +1,19 @@
 """What is drawn of the frozen records: exponents by powerlaw without its bound, stored s, Gaussian matrices by svd."""
 
-import json
-
 import numpy as np
 import pytest
 
 from layercurv.figures import style
 from layercurv.figures import weight_tail_exponents as module
 from tests.compare import assert_close
-from tests.conftest import ROOT
+from tests.figures.frozen import axes_of, read, records_of
 
 
 @pytest.fixture(scope="module")
 def layers() -> dict:
     found = {}
     for path in module.RECORDS:
-        record = json.loads((ROOT / "results" / path).read_text())
+        record = read(path)
         network = record["variant"].rsplit("_seed", 1)[0]
         found.setdefault(network, []).append(record["measurements"]["layers"])
     return found
@@ -23,9 +21,7 @@ def layers() -> dict:
 
 @pytest.fixture(scope="module")
 def axes():
-    records = [json.loads((ROOT / "results" / path).read_text()) for path in module.RECORDS]
-    with style.styled():
-        return module.draw(records).axes
+    return axes_of(module, records_of(module))
 
 
 def tail(layer: dict) -> tuple[float, float]:
