@@ -30,7 +30,7 @@ NETWORKS = {
     "resnet50_tiny_imagenet": ("ResNet-50", BLACK, "s", 3),
     "vgg11_cifar10": ("VGG-11", GREEN, "^", 3),
     "mlp_cifar10": ("perceptron", ORANGE, "D", 1),
-    "vit_cifar10": ("ViT", VERMILION, "v", 1),
+    "vit_cifar10": ("ViT", VERMILION, "v", 3),
     "gpt2_tiny_shakespeare": ("GPT-2", PURPLE, "P", 1),
 }
 RECORDS = tuple(
