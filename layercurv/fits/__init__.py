@@ -12,8 +12,8 @@
 - `participation`: how many directions carry a spectrum, and what a power law says about it
 - `separable_variance`: singular values of pure noise between two Kronecker factors
 - `synthetic_spectra`: the same on factors whose law is planted
-- `power_law_tail`: the exponent of a heavy tail; imported by name, for it needs `powerlaw`
-- `tail_exponent`: the same by numpy alone and without a bound on it, and for Gaussian matrices
+- `power_law_tail`: a heavy tail beside a log-normal one; imported by name, for it needs `powerlaw`
+- `tail_exponent`: the exponent of a heavy tail, and of the tails of Gaussian matrices
 - `determination`: R^2 of a straight line
 - `prediction`: where one more seed is to be expected
 - `deterministic_equivalent`: the counting function behind it

@@ -6,14 +6,13 @@ import numpy as np
 
 from layercurv.errors import InputError
 
-MIN_TAIL = 10  # positive values there must be, as in `power_law_tail`
+MIN_TAIL = 10  # positive values there must be
 
 
 def tail_exponent(values) -> dict:
     """Fit p(x) ~ x^-a for x >= x_min by maximum likelihood, x_min chosen by the smallest Kolmogorov-Smirnov distance.
 
     a = 1 + n / sum ln(x / x_min) over the n values from x_min on; every value but the largest is tried as x_min.
-    Unlike `power_law_tail`, whose package tries only those x_min that give a < 3, it does not bound the exponent.
 
     Args:
         values: Eigenvalues of W^T W, or any positive values, shape [n]; those not positive are left out.
