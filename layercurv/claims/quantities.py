@@ -1,11 +1,11 @@
 """What a claim may recompute from one layer's raw lists.
 
-Each function takes a layer of an `alpha_map` record (`held_out_*` and `half_difference_*` one of an `alpha_triangle`
-record) and reads raw measurements (sigma, h, factor spectra), so that a stored fit is never trusted; `stored_*`
-quantities compare the stored fit with the recomputed one. Those in `SPECTRUM_QUANTITIES` take a whole
-`depth_bifurcation` record (select `@`) and read the eigenvalues at the end of its descent. Those of `hvp_validation`
-and `conv_gap` stand in `validation_quantities`, of `rank_profile` in `profile_quantities`, of `kronecker_spectrum` in
-`kronecker_quantities`, of `weight_tail` in `tail_quantities`.
+Each function takes a layer of an `alpha_map` record (`held_out_*` and `half_*` one of an `alpha_triangle` record) and
+reads raw measurements (sigma, h, factor spectra), so that a stored fit is never trusted; `stored_*` quantities compare
+the stored fit with the recomputed one. Those in `SPECTRUM_QUANTITIES` take a whole `depth_bifurcation` record (select
+`@`) and read the eigenvalues at the end of its descent. Those of `hvp_validation` and `conv_gap` stand in
+`validation_quantities`, of `rank_profile` in `profile_quantities`, of `kronecker_spectrum` in `kronecker_quantities`,
+of `weight_tail` in `tail_quantities`.
 """
 
 import functools
@@ -162,6 +162,11 @@ def _held_out(field: str, halves: dict) -> float:
     return held_out_error(*_usable(halves["a"]), *_usable(halves["b"])[1:])[field]
 
 
+def _share_left(halves: dict) -> float:
+    slopes = np.asarray(halves["crossed"]["slopes"])  # u^T G v of half b along the directions of half a
+    return float(np.median((slopes / halves["a"]["singular_values"])[~np.asarray(halves["a"]["is_null"])]))
+
+
 def _half_difference(name: str, halves: dict) -> float:
     found, reference = (_fit(name, "slope", halves[half]) for half in ("a", "b"))
     return abs(found - reference) / abs(reference)
@@ -252,6 +257,7 @@ QUANTITIES: dict[str, Callable[[dict], float]] = {
     "transfer_bound": partial(_transfer, "bound"),
     "held_out_sorted": partial(_held_out, "sorted"),
     "held_out_unsorted": partial(_held_out, "unsorted"),
+    "half_share_left": _share_left,
     "half_difference_s": partial(_half_difference, "s"),
     "half_difference_s_unsorted": partial(_half_difference, "s_unsorted"),
     "participation": lambda layer: participation_ratio(_usable_curvatures(layer)),

@@ -16,6 +16,7 @@ from layercurv.results.store import read_record
 NAMES = (
     "alpha_map_power_law",
     "alpha_map_depth",
+    "alpha_map_networks",
     "alpha_map_slopes",
     "alpha_triangle_transfer",
     "hvp_validation_finite_differences",
@@ -29,6 +30,7 @@ NAMES = (
     "rank_profile_shares",
     "kronecker_spectrum_quality",
     "weight_tail_exponents",
+    "controlled_ablations_intervals",
 )
 FIGURES = {name: f"layercurv.figures.{name}" for name in NAMES}
 

@@ -15,7 +15,7 @@
 - `power_law_tail`: a heavy tail beside a log-normal one; imported by name, for it needs `powerlaw`
 - `tail_exponent`: the exponent of a heavy tail, and of the tails of Gaussian matrices
 - `determination`: R^2 of a straight line
-- `prediction`: where one more seed is to be expected
+- `prediction`: the interval of a mean, and where one more seed is to be expected
 - `deterministic_equivalent`: the counting function behind it
 - `spectral_bifurcation`: clusters of a deep linear network's Hessian spectrum, found and predicted
 - `kronecker_quality`: how far Kronecker factors miss curvature and gradient
@@ -34,7 +34,7 @@ from layercurv.fits.kronecker_quality import concentration_slack, log_mismatch, 
 from layercurv.fits.model_selection import profile_bic, winners_count
 from layercurv.fits.participation import effective_rank, finite_zeta_bound, participation_ratio, zeta_bound
 from layercurv.fits.power_law import PowerLawFit, fit_power_law
-from layercurv.fits.prediction import prediction_interval, seeds_p_value
+from layercurv.fits.prediction import mean_interval, prediction_interval, seeds_p_value
 from layercurv.fits.quartiles import alpha_by_quartile
 from layercurv.fits.robust import robust_slope
 from layercurv.fits.separable_variance import predicted_singular_values, sampled_singular_values
@@ -68,6 +68,7 @@ __all__ = [
     "holm",
     "label_agreement",
     "log_mismatch",
+    "mean_interval",
     "participation_ratio",
     "predicted_singular_values",
     "prediction_interval",

@@ -1,4 +1,6 @@
-"""Where one more value of the same kind is to be expected, and how surprising others are."""
+"""Where a mean and one more value of the same kind are to be expected, and how surprising others are."""
+
+from collections.abc import Callable
 
 import numpy as np
 from scipy.special import stdtr, stdtrit
@@ -21,11 +23,33 @@ def prediction_interval(values) -> tuple[float, float] | None:
         >>> prediction_interval([1.0, 1.0, 1.0])
         (1.0, 1.0)
     """
+    return _interval(values, lambda n: 1 + 1 / n)
+
+
+def mean_interval(values) -> tuple[float, float] | None:
+    """Return the 95 % interval of a mean.
+
+    mean +- t(0.975, n - 1) s / sqrt(n), for values that scatter normally.
+
+    Args:
+        values: One per seed, shape [n].
+
+    Returns:
+        Low and high end; None for fewer than two values.
+
+    Example:
+        >>> mean_interval([2.0, 2.0])
+        (2.0, 2.0)
+    """
+    return _interval(values, lambda n: 1 / n)
+
+
+def _interval(values, variance_factor: Callable[[int], float]) -> tuple[float, float] | None:
     values = np.asarray(values, dtype=np.float64)
     n = values.size
     if n < 2:
         return None
-    half = float(stdtrit(n - 1, 0.975)) * float(values.std(ddof=1)) * (1 + 1 / n) ** 0.5
+    half = float(stdtrit(n - 1, 0.975)) * float(values.std(ddof=1)) * variance_factor(n) ** 0.5
     return float(values.mean()) - half, float(values.mean()) + half
 
 

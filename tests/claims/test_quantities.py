@@ -16,8 +16,11 @@ from tests.records import ALPHA, smoke_record
 from tests.reference.claims import quantity as reference
 
 LAYERS = [layer for seed in (0, 1) for layer in smoke_record(seed, "small")["measurements"]["layers"]]
-FROM_HALVES = {name for name in QUANTITIES if name.startswith(("held_out_", "half_difference_"))}
-HALVES = [{"a": LAYERS[i], "b": LAYERS[j]} for i, j in ((0, 6), (6, 0), (2, 3), (5, 11))]
+FROM_HALVES = {name for name in QUANTITIES if name.startswith(("held_out_", "half_"))}
+HALVES = [
+    {"a": LAYERS[i], "b": LAYERS[j], "crossed": {"slopes": LAYERS[j]["singular_values"][::-1]}}
+    for i, j in ((0, 6), (6, 0), (2, 3), (5, 11))
+]
 
 
 def layer(**changes) -> dict:
@@ -41,6 +44,12 @@ def test_every_quantity_of_two_halves_is_what_the_reference_finds(name):
         assert QUANTITIES[name](halves) == pytest.approx(reference(name, halves), rel=1e-8, abs=1e-9)
 
 
+def test_share_left_is_the_median_ratio_of_what_is_not_null():
+    first = layer(singular_values=[4.0, 2.0, 1.0, 1e-9], is_null=[False, False, False, True])
+    halves = {"a": first, "crossed": {"slopes": [-4.0, 0.5, 0.75, 1.0]}}
+    assert QUANTITIES["half_share_left"](halves) == pytest.approx(0.25)
+
+
 def power_law_layer(alpha: float, gamma: float, order=slice(None)) -> dict:
     k = np.arange(1.0, 9.0)
     return {
@@ -52,7 +61,7 @@ def power_law_layer(alpha: float, gamma: float, order=slice(None)) -> dict:
 
 def test_halves_that_are_power_laws_differ_by_their_exponents():
     halves = {"a": power_law_layer(2.0, 0.8), "b": power_law_layer(2.5, 0.8)}
-    for name in FROM_HALVES:  # 1.6 predicts 2.0
+    for name in FROM_HALVES - {"half_share_left"}:  # 1.6 predicts 2.0
         assert QUANTITIES[name](halves) == pytest.approx(0.2)
     halves["b"] = power_law_layer(2.5, 0.8, slice(None, None, -1))
     assert QUANTITIES["held_out_sorted"](halves) == pytest.approx(0.2)

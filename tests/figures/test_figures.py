@@ -70,7 +70,7 @@ def test_stacked_slopes_end_at_alpha(kind):
 
 def test_a_missing_record_or_key_or_name_is_one_clear_error(results, tmp_path, capsys):
     assert main(["nonsense", "--results", str(results)]) == 2
-    assert "alpha_map_depth, alpha_map_power_law, alpha_map_slopes" in capsys.readouterr().err
+    assert "alpha_map_depth, alpha_map_networks, alpha_map_power_law" in capsys.readouterr().err
     record = smoke_record(0, "small")
     del record["measurements"]["layers"][0]["curvatures"]
     (results / alpha_map_layers.RECORDS[0]).write_text(strict_json.dumps(record))

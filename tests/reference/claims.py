@@ -206,6 +206,8 @@ def quantity(name: str, layer: dict) -> float:
         return profile.quantity(name, layer)
     if name.startswith(("held_out_", "half_difference_")):
         return _halves_quantity(name, _fits(layer["a"]), _fits(layer["b"]))
+    if name == "half_share_left":
+        return _share_left(layer["a"], layer["crossed"]["slopes"])
     if "snapshots" in layer.get("measurements", {}):
         return _spectrum_quantity(name, layer)
     fits = _fits(layer)
@@ -227,6 +229,11 @@ def quantity(name: str, layer: dict) -> float:
         ratios = (errors[keep] / h[keep]).tolist()
         return max(ratios) if name.startswith("largest") else statistics.median(ratios)
     return _slope_quantity(name, layer, fits)
+
+
+def _share_left(first: dict, slopes: list[float]) -> float:
+    triples = zip(first["singular_values"], slopes, first["is_null"], strict=True)
+    return statistics.median(slope / sigma for sigma, slope, null in triples if not null)
 
 
 def _halves_quantity(name: str, a: dict, b: dict) -> float:
