@@ -54,6 +54,11 @@ def test_the_readme_counts_the_audit_as_it_is(root):
         f"Of {len(rows)} numbers, its own data support {counts['supported']} and contradict {counts['contradicted']}; "
         f"{counts['ambiguous']} depend on how the words are read, and on {counts['unsupported']} nothing was published."
     ) in text
+    ours = Counter(row.replication.verdict for row in rows)
+    assert (
+        f"Three seeds of ours, at small scale, replicate {ours['replicated']} and do not replicate "
+        f"{ours['not_replicated']}; {ours['not_measured']} are not measured."
+    ) in text
     assert [row.id for row in rows] == [f"C{number:03d}" for number in range(1, 337)]
 
 

@@ -24,8 +24,8 @@ NETWORKS = {
     "vgg11_cifar10": ("VGG-11", 3, 3),
     "resnet50_tiny_imagenet": ("ResNet-50", 3, 0),
     "vit_cifar10": ("ViT", 3, 3),
-    "gpt2_tiny_shakespeare": ("GPT-2", 3, 1),
-    "mlp_cifar10": ("MLP", 3, 1),
+    "gpt2_tiny_shakespeare": ("GPT-2", 3, 3),
+    "mlp_cifar10": ("MLP", 3, 3),
 }
 
 

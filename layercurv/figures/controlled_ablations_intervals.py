@@ -19,7 +19,7 @@ SEEDS = {
     "vit_batch_norm_cifar10": 1,
     "vit_none_norm_cifar10": 1,
     "vit_cifar100": 1,
-    "gpt2_tiny_shakespeare": 2,
+    "gpt2_tiny_shakespeare": 3,
     "gpt2_classifier_novels": 1,
 }
 

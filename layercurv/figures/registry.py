@@ -18,6 +18,7 @@ NAMES = (
     "alpha_map_depth",
     "alpha_map_networks",
     "alpha_map_slopes",
+    "alpha_map_depth_networks",
     "alpha_triangle_transfer",
     "hvp_validation_finite_differences",
     "training_dynamics_alpha",

@@ -29,9 +29,9 @@ NETWORKS = {
     BY_LAYER: ("ResNet-18", BLUE, "o", 3),
     "resnet50_tiny_imagenet": ("ResNet-50", BLACK, "s", 3),
     "vgg11_cifar10": ("VGG-11", GREEN, "^", 3),
-    "mlp_cifar10": ("perceptron", ORANGE, "D", 1),
+    "mlp_cifar10": ("perceptron", ORANGE, "D", 3),
     "vit_cifar10": ("ViT", VERMILION, "v", 3),
-    "gpt2_tiny_shakespeare": ("GPT-2", PURPLE, "P", 1),
+    "gpt2_tiny_shakespeare": ("GPT-2", PURPLE, "P", 3),
 }
 RECORDS = tuple(
     f"weight_tail/{network}_seed{seed}.small.json"
