@@ -17,10 +17,10 @@ SEEDS = {
     "vit_cifar10": 3,
     "vit_rms_norm_cifar10": 1,
     "vit_batch_norm_cifar10": 1,
-    "vit_none_norm_cifar10": 1,
-    "vit_cifar100": 1,
+    "vit_none_norm_cifar10": 3,
+    "vit_cifar100": 3,
     "gpt2_tiny_shakespeare": 3,
-    "gpt2_classifier_novels": 1,
+    "gpt2_classifier_novels": 3,
 }
 
 
