@@ -16,7 +16,7 @@ AUDIT = "published_audit/spectral_asymptotics.json"
 SEEDS = {
     "vit_cifar10": 3,
     "vit_rms_norm_cifar10": 1,
-    "vit_batch_norm_cifar10": 1,
+    "vit_batch_norm_cifar10": 3,
     "vit_none_norm_cifar10": 3,
     "vit_cifar100": 3,
     "gpt2_tiny_shakespeare": 3,
