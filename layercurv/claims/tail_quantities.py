@@ -1,11 +1,11 @@
 """What a claim may recompute of `weight_tail` layers, from eigenvalues of W^T W and the lists of sigma and h.
 
-The stored tail is not used: the package that fitted it bounds the exponent by three. `tail_s_*` take
-`{"layers": [...]}`, layers of one record put together by a selector, the others one layer.
+The stored tail is not used. `tail_s_*` take `{"layers": [...]}`, layers of one record put together by a selector, the
+others one layer.
 """
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -26,7 +26,12 @@ def _exponents(layer: dict) -> dict:
 
 
 def _tail(field: str, layer: dict) -> float:
-    return tail_exponent(layer["weight_eigenvalues"])[field]
+    return _fitted(tuple(layer["weight_eigenvalues"]))[field]
+
+
+@lru_cache(maxsize=1024)  # several claims rest on each tail
+def _fitted(spectrum: tuple[float, ...]) -> dict:
+    return tail_exponent(spectrum)
 
 
 def _reaches_s(layer: dict) -> float:
@@ -35,7 +40,7 @@ def _reaches_s(layer: dict) -> float:
 
 def _clear_of_s(sign: int, layer: dict) -> float:
     # Whether the tail's interval lies wholly above (sign 1) or below (-1) s.
-    found, s = tail_exponent(layer["weight_eigenvalues"]), _exponents(layer)["s"]["slope"]
+    found, s = _fitted(tuple(layer["weight_eigenvalues"])), _exponents(layer)["s"]["slope"]
     return float(sign * (found["exponent"] - s) > HALF_WIDTH * found["standard_error"])
 
 

@@ -27,8 +27,9 @@ def tail_exponent(values) -> dict:
     """
     log_x = np.log(_sorted_positive(values))
     starts = np.unique(log_x, return_index=True)[1][:-1]
-    fits = [_fit_from(log_x[start:]) for start in starts]
-    distance, exponent, n_tail = min(fits)
+    exponents, distances = _fit_from(log_x, starts)
+    best = int(np.argmin(distances))
+    exponent, distance, n_tail = float(exponents[best]), float(distances[best]), int(log_x.size - starts[best])
     return {
         "exponent": exponent,
         "standard_error": (exponent - 1) / n_tail**0.5,
@@ -80,9 +81,12 @@ def _sorted_positive(values) -> np.ndarray:
     return x
 
 
-def _fit_from(log_x: np.ndarray) -> tuple[float, float, int]:
-    # log_x [n] ascending from ln x_min: Kolmogorov-Smirnov distance, exponent, n
-    n, rise = log_x.size, log_x - log_x[0]
-    exponent = 1 + n / float(rise.sum())
-    below = np.arange(n) / n  # the share of values below each, as in the authors' own program
-    return float(np.abs(1 - np.exp((1 - exponent) * rise) - below).max()), exponent, n
+def _fit_from(log_x: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    # log_x [n] ascending; for each start [s]: the exponent from there on and its Kolmogorov-Smirnov distance
+    place = np.arange(log_x.size) - starts[:, None]  # [s, n], negative before the start
+    rise = np.where(place < 0, 0.0, log_x - log_x[starts, None])
+    n = log_x.size - starts
+    exponents = 1 + n / rise.sum(axis=1)
+    below = place / n[:, None]  # the share of values below each, as in the authors' own program
+    distances = np.abs(1 - np.exp((1 - exponents[:, None]) * rise) - below)
+    return exponents, np.where(place < 0, 0.0, distances).max(axis=1)
