@@ -4,8 +4,10 @@ Two PDFs are read: the paper, and the paper with marks of no width around what i
 They must hold the same characters. Then each numeral of the marked one is told by the marks around it.
 """
 
+import multiprocessing
 import re
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,7 +77,8 @@ def measure_coverage(paper: Path, marked: Path, claims: Path) -> Coverage:
     Raises:
         InputError: If a PDF cannot be read, marks do not close, or `numerals.toml` is malformed.
     """
-    plain, text = pdf_text(paper), pdf_text(marked)
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:  # reading is slow and independent
+        plain, text = pool.map(pdf_text, (Path(paper), Path(marked)))
     return tell_numerals(text, load_names(Path(claims) / NUMERALS), _differing(plain, text))
 
 

@@ -8,6 +8,7 @@ from layercurv.errors import InputError
 from layercurv.figures import alpha_map_depth, alpha_map_layers, alpha_map_power_law, alpha_map_slopes, style
 from layercurv.figures.registry import FIGURES, generate, main
 from layercurv.results import strict_json
+from layercurv.results.store import read_record
 from tests.compare import assert_close
 from tests.records import ALPHA, NAMES, smoke_record
 
@@ -18,9 +19,6 @@ def results(tmp_path, root):
         for name in importlib.import_module(figure).RECORDS:
             (tmp_path / "results" / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(root / "results" / name, tmp_path / "results" / name)
-    for seed, name in enumerate(alpha_map_layers.RECORDS):
-        path = tmp_path / "results" / name
-        path.write_text(strict_json.dumps(smoke_record(seed, "small")))
     return tmp_path / "results"
 
 
@@ -70,8 +68,8 @@ def test_stacked_slopes_end_at_alpha(kind):
 
 def test_a_missing_record_or_key_or_name_is_one_clear_error(results, tmp_path, capsys):
     assert main(["nonsense", "--results", str(results)]) == 2
-    assert "alpha_map_depth, alpha_map_networks, alpha_map_power_law" in capsys.readouterr().err
-    record = smoke_record(0, "small")
+    assert "alpha_map_depth, alpha_map_depth_networks, alpha_map_networks" in capsys.readouterr().err
+    record = read_record(results / alpha_map_layers.RECORDS[0])
     del record["measurements"]["layers"][0]["curvatures"]
     (results / alpha_map_layers.RECORDS[0]).write_text(strict_json.dumps(record))
     assert main(["--results", str(results), "--out", str(tmp_path)]) == 2
