@@ -19,6 +19,7 @@ from layercurv.claims.load import load_claims
 from layercurv.claims.published.frozen import NAME as AUDIT
 from layercurv.claims.published.load import load_rows
 from layercurv.claims.records import SealedRecords
+from layercurv.figures.registry import FIGURES
 from layercurv.results import schema
 
 LIGHT = ("claims", "figures", "fits", "page", "results")
@@ -132,6 +133,11 @@ def test_light_packages_hold_no_code_that_runs_text(root, package):
             if isinstance(node, ast.Import | ast.ImportFrom):
                 names = [alias.name for alias in node.names] + [getattr(node, "module", None) or ""]
             assert not forbidden & set(names), f"{path.name}:{node.lineno}"
+
+
+def test_the_figures_readme_lists_every_figure(root):
+    listed = re.findall(r"^- `(\w+)`", (root / "figures" / "README.md").read_text(), flags=re.M)
+    assert sorted(listed) == sorted(FIGURES)
 
 
 def test_everything_the_readme_points_to_exists(root):
