@@ -14,10 +14,10 @@ from layercurv.figures.layer_roles import (
     seed_interval,
 )
 from layercurv.figures.style import BLACK, BLUE, GREEN, GREY, PAGE_INCHES, PURPLE, VERMILION, new_figure
+from layercurv.results.store import AUDIT
 
 __all__ = ["RECORDS", "draw"]
 
-AUDIT = "published_audit/spectral_asymptotics.json"
 # Record without seed -> label, and numbers of frozen seeds measured whole and in halves.
 NETWORKS = {
     "resnet18_cifar10": ("ResNet-18", 3, 3),

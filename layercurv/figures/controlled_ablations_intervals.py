@@ -8,10 +8,10 @@ from matplotlib.lines import Line2D
 from layercurv.figures.layer_roles import exponents, layers_of_role, seed_interval
 from layercurv.figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, PAGE_INCHES, VERMILION, new_figure
 from layercurv.fits import difference_interval
+from layercurv.results.store import AUDIT
 
 __all__ = ["RECORDS", "draw"]
 
-AUDIT = "published_audit/spectral_asymptotics.json"
 # Record without seed -> number of frozen seeds.
 SEEDS = {
     "vit_cifar10": 3,

@@ -8,10 +8,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
 from layercurv.figures.style import BLUE, GREY, PAGE_INCHES, VERMILION, new_figure
+from layercurv.results.store import AUDIT
 
 __all__ = ["RECORDS", "draw"]
 
-RECORDS = ("published_audit/spectral_asymptotics.json",)
+RECORDS = (AUDIT,)
 
 VERDICTS = ("supported", "ambiguous", "contradicted", "unsupported")
 EXPONENTS = ("alpha", "gamma", "s")

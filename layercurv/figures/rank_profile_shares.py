@@ -8,12 +8,16 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 
-from layercurv.figures.rank_profile_fits import LAWS, NETWORKS, RECORDS, by_network, compare_laws, profile
+from layercurv.figures.rank_profile_fits import LAWS, NETWORKS, by_network, compare_laws, profile
+from layercurv.figures.rank_profile_fits import RECORDS as MEASURED_RECORDS
 from layercurv.figures.style import BLACK, GREY, PAGE_INCHES, SKY, new_figure
 from layercurv.fits import label_agreement
 from layercurv.fits.model_selection import CLEAR_MARGIN
+from layercurv.results.store import AUDIT
 
 __all__ = ["RECORDS", "draw"]
+
+RECORDS = (*MEASURED_RECORDS, AUDIT)
 
 # Epoch and B, in order: B grows at initialisation, then training with the largest B, then B shrinks again.
 MEASURED = ((0, 64), (0, 512), (0, 2048), (1, 2048), (3, 2048), (5, 2048), (10, 2048), (10, 512), (10, 64))
@@ -25,8 +29,15 @@ KINDS = {
     "power_law": ("power law", LAWS["power_law"][1], "", "s"),
     "exponential": ("exponential", LAWS["exponential"][1], "......", "D"),
 }
-# Share of layers the source paper prints for the log-normal, by epoch: appendices G (initialisation) and K.
-PAPER_LOG_NORMAL = {"vgg16": {0: 11 / 15, 5: 10 / 15, 10: 9 / 15}, "resnet50": {0: 39 / 54}}
+# Rows of the audit: by epoch, how many layers the source paper prints for the log-normal, and for each law.
+PRINTED = {
+    "vgg16": {
+        0: ("C296", ("C294", "C295", "C296")),
+        5: ("C299", ("C297", "C298", "C299")),
+        10: ("C302", ("C300", "C301", "C302")),
+    },
+    "resnet50": {0: ("C227", ("C231",))},
+}
 # Profiles whose winners are compared, B = 64 against B = 2048, with the row they stand in.
 AGREEMENTS = {"untrained": 0, "10 epochs": 10}
 N_DRAWS = 10_000
@@ -36,19 +47,20 @@ def draw(records: list[dict]) -> Figure:
     """Draw shares, margins and the agreement between two B.
 
     Args:
-        records: Those of `RECORDS`, in any order.
+        records: Those of `RECORDS`, the audit last.
 
     Returns:
         The figure.
     """
+    *measured, audit = records
     figure = new_figure(PAGE_INCHES, 5.3)
     figure.get_layout_engine().set(h_pad=0.03, hspace=0.02)
     axes = figure.subplots(3, 2, height_ratios=(5, 5, 2))
     for top, middle in axes[:2].T:
         middle.sharex(top)
-    for column, (network, found) in zip(axes.T, by_network(records).items(), strict=True):
+    for column, (network, found) in zip(axes.T, by_network(measured).items(), strict=True):
         compared = {at: [[compare_laws(layer) for layer in profile(r, *at)] for r in found] for at in MEASURED}
-        _draw_shares(column[0], compared, PAPER_LOG_NORMAL[network])
+        _draw_shares(column[0], compared, printed_shares(audit, network))
         _draw_margins(column[1], compared)
         _draw_agreement(column[2], compared)
         n_layers = len(compared[MEASURED[0]][0])
@@ -58,6 +70,24 @@ def draw(records: list[dict]) -> Figure:
     options = {"loc": "outside lower center", "ncols": 5, "handler_map": {tuple: HandlerTuple(ndivide=None, pad=0.2)}}
     figure.legend(list(handles.values()), list(handles), **options)
     return figure
+
+
+def printed_shares(audit: dict, network: str) -> dict[int, float]:
+    """Look up what the source paper prints of the log-normal.
+
+    Args:
+        audit: The audit's record.
+        network: A key of `PRINTED`.
+
+    Returns:
+        Epoch to the share of layers.
+    """
+    rows = audit["measurements"]["rows"]
+
+    def number(id_: str) -> int:
+        return int(rows[id_]["stated"][0])
+
+    return {epoch: number(won) / sum(map(number, all_)) for epoch, (won, all_) in PRINTED[network].items()}
 
 
 def kind(laws: dict) -> str:

@@ -5,6 +5,7 @@ import pytest
 
 from layercurv.figures import rank_profile_laws, rank_profile_shares, style
 from layercurv.figures.rank_profile_fits import NETWORKS, RECORDS
+from layercurv.results.store import AUDIT
 from tests.compare import assert_close
 from tests.figures.frozen import read
 from tests.reference.profile import LAWS, agreement, laws
@@ -53,7 +54,7 @@ def winner(kind: str) -> str:
 @pytest.fixture(scope="module")
 def shares(records):
     with style.styled():
-        axes = rank_profile_shares.draw(records).axes
+        axes = rank_profile_shares.draw([*records, read(AUDIT)]).axes
     return {network: axes[column::2] for column, network in enumerate(NETWORKS)}
 
 

@@ -10,8 +10,8 @@ from layercurv.claims.published.row import Row
 from layercurv.claims.published.source import Source
 from layercurv.claims.records import SealedRecords
 from layercurv.errors import InputError
+from layercurv.results.store import AUDIT as NAME
 
-NAME = "published_audit/spectral_asymptotics.json"
 WORDING = ("place", "printed", "stated", "check", "unit")  # what is tested: frozen too, so that it cannot be moved
 # Frozen and recomputed values are one computation on one file; what may differ is the last bits of a dot product.
 SAME = 1e-9
@@ -44,6 +44,8 @@ class FrozenAudit:
             for id_, entry in measurements["rows"].items():
                 self._rows[id_] = [_evidence(found) for found in entry["readings"]]
                 self._wordings[id_] = {key: entry[key] for key in WORDING}
+                if entry["replication"] is not None:
+                    self._wordings[id_]["quantity"] = entry["replication"]["quantity"]
                 self._verdicts[id_] = entry["verdict"]
                 self._replications[id_] = _replicated(entry["replication"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -97,7 +99,7 @@ class FrozenAudit:
             What differs; empty if nothing does or the row is not frozen.
         """
         frozen = self._wordings.get(row.id, {})
-        now = _wording(row)
+        now = _wording(row) | {"quantity": row.replication.quantity}
         return "; ".join(
             f"{key}: frozen {frozen[key]!r}, now {now[key]!r}" for key in frozen if frozen[key] != now[key]
         )

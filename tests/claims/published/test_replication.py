@@ -147,6 +147,17 @@ def test_what_figures_draw_of_it_is_what_is_recomputed(house, forge, told, capsy
     assert told in capsys.readouterr().out.partition("C001.replication")[2]
 
 
+def test_the_frozen_quantity_is_that_of_the_row(house, capsys):
+    assert judge(house, stated="0.95", replication=plan("replicated")) == 0
+    path = house / "results" / AUDIT
+    record = json.loads(path.read_text())
+    record["measurements"]["rows"]["C001"]["replication"]["quantity"] = "alpha"
+    path.write_text(json.dumps(record))
+    freeze(house / "results")
+    assert gate(house, "--format", "github") == 1
+    assert "quantity: frozen 'alpha', now None" in capsys.readouterr().out
+
+
 def test_what_was_not_frozen_is_frozen_by_the_command(house, capsys):
     write_rows(house, unsupported(stated="0.95", replication=plan("replicated", select="measurements.nothing")))
     assert gate(house, "--published", f"{house}/paper", "--freeze") == 0
