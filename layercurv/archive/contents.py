@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from layercurv.errors import InputError
+from layercurv.results.provenance import git
 
 # Built files that are not tracked, and how each is made.
 BUILT = {"build/claims.json": "make verify", "build/report.html": "make report"}
@@ -33,9 +34,9 @@ def read_contents(root: Path) -> Contents:
         InputError: If this is no git checkout, something tracked differs from its commit, or a built file is missing.
     """
     try:
-        changed = _git(root, "status", "--porcelain", "--untracked-files=no").splitlines()
-        commit, date = _git(root, "log", "-1", "--format=%H %cI").split()
-        tracked = _git(root, "ls-files", "-z").split("\0")
+        changed = git(root, "status", "--porcelain", "--untracked-files=no").splitlines()
+        commit, date = git(root, "log", "-1", "--format=%H %cI").split()
+        tracked = git(root, "ls-files", "-z").split("\0")
     except (OSError, subprocess.CalledProcessError) as error:
         raise InputError(f"{root}: expected a git checkout, got {error}; archive from a clone") from error
     if changed:
@@ -45,8 +46,3 @@ def read_contents(root: Path) -> Contents:
         if not (root / name).is_file():
             raise InputError(f"{root / name}: expected a built file, found none; run `{command}`")
     return Contents(root, commit, date, tuple(sorted({*filter(None, tracked), *BUILT})))
-
-
-def _git(root: Path, *arguments: str) -> str:
-    done = subprocess.run(["git", "-C", str(root), *arguments], check=True, capture_output=True, text=True)
-    return done.stdout.strip()

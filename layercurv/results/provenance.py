@@ -24,8 +24,8 @@ def git_state(root: Path) -> dict:
         outside a git checkout both are None and `reason` says so.
     """
     try:
-        commit = _git(root, "rev-parse", "HEAD")
-        changed = _git(root, "status", "--porcelain", "--untracked-files=no")
+        commit = git(root, "rev-parse", "HEAD")
+        changed = git(root, "status", "--porcelain", "--untracked-files=no")
     except (OSError, subprocess.CalledProcessError) as error:
         return {"commit": None, "dirty": None, "reason": f"not a git checkout ({type(error).__name__})"}
     return {"commit": commit, "dirty": bool(changed), "reason": None}
@@ -74,7 +74,16 @@ def fingerprint(config: dict) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _git(root: Path, *arguments: str) -> str:
+def git(root: Path, *arguments: str) -> str:
+    """Ask git about a checkout.
+
+    Args:
+        root: A folder inside it.
+        *arguments: Command and options, such as "rev-parse", "HEAD".
+
+    Returns:
+        What it prints, without white space at the ends.
+    """
     done = subprocess.run(["git", "-C", str(root), *arguments], check=True, capture_output=True, text=True)
     return done.stdout.strip()
 
