@@ -16,7 +16,8 @@ PAPER_TEXT := $(shell find paper -name '*.typ' -o -name '*.bib' -o -name 'build.
 	queue reproduce table freeze lock clean
 .DELETE_ON_ERROR:
 
-all: $(STAMP)/verified $(STAMP)/figures $(STAMP)/paper ## Verify claims, draw figures, compile the paper (no torch, no GPU)
+all: ## Verify claims, draw figures, compile the paper (no torch, no GPU)
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync $(STAMP)/paper
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12

@@ -4,10 +4,9 @@ Two PDFs are read: the paper, and the paper with marks of no width around what i
 They must hold the same characters. Then each numeral of the marked one is told by the marks around it.
 """
 
-import multiprocessing
 import re
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,9 +76,8 @@ def measure_coverage(paper: Path, marked: Path, claims: Path) -> Coverage:
     Raises:
         InputError: If a PDF cannot be read, marks do not close, or `numerals.toml` is malformed.
     """
-    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:  # reading is slow and independent
-        plain, text = pool.map(pdf_text, (Path(paper), Path(marked)))
-    return tell_numerals(text, load_names(Path(claims) / NUMERALS), _differing(plain, text))
+    text = pdf_text(Path(marked))
+    return tell_numerals(text, load_names(Path(claims) / NUMERALS), _differing(pdf_text(Path(paper)), text))
 
 
 def pdf_text(path: Path) -> str:
@@ -94,14 +92,14 @@ def pdf_text(path: Path) -> str:
     Raises:
         InputError: If it is missing or no PDF.
     """
-    from pypdf import PdfReader
-    from pypdf.errors import PyPdfError
+    from pypdfium2 import PdfDocument, PdfiumError
 
     if not Path(path).is_file():
         raise InputError(f"{path}: expected the compiled paper, found none; run `make paper` first")
     try:
-        return " ".join(" ".join(page.extract_text() for page in PdfReader(path).pages).split())
-    except (PyPdfError, ValueError, LookupError, RecursionError) as error:
+        with closing(PdfDocument(path)) as document:
+            return " ".join(" ".join(page.get_textpage().get_text_range() for page in document).split())
+    except PdfiumError as error:
         raise InputError(f"{path}: expected a PDF, got one that does not parse: {shown(str(error))}") from error
 
 
@@ -191,7 +189,7 @@ def _around(text: str, match: re.Match) -> str:
 def _differing(plain: str, marked: str) -> str:
     # Left out: commas (numbered references side by side are typeset "[2], [3]" without marks only) and hyphens (a line
     # may break elsewhere).
-    counts = [Counter(re.sub(rf"[{_MARKS}\s,\-\u00ad\u2010]", "", text)) for text in (plain, marked)]
+    counts = [Counter(re.sub(rf"[{_MARKS}\s,\-\u00ad\u2010\ufffe]", "", text)) for text in (plain, marked)]
     more, fewer = ("".join(sorted((a - b).elements())) for a, b in (counts, counts[::-1]))
     return f"only in the paper: {shown(more)}, only with marks: {shown(fewer)}" if more or fewer else ""
 

@@ -44,8 +44,8 @@ def _clear_of_s(sign: int, layer: dict) -> float:
     return float(sign * (found["exponent"] - s) > HALF_WIDTH * found["standard_error"])
 
 
-def _below_gaussian(layer: dict) -> float:
-    return float(_tail("exponent", layer) < min(gaussian_tail_exponents(*layer["shape"])))
+def _below_gaussian(seed: int, layer: dict) -> float:
+    return float(_tail("exponent", layer) < min(gaussian_tail_exponents(*layer["shape"], seed=seed)))
 
 
 def _gaussian_exponent(layer: dict) -> float:
@@ -83,7 +83,8 @@ TAIL_QUANTITIES: dict[str, Callable[[dict], float]] = {
     "tail_reaches_s": _reaches_s,
     "tail_clearly_above_s": partial(_clear_of_s, 1),
     "tail_clearly_below_s": partial(_clear_of_s, -1),
-    "tail_below_gaussian": _below_gaussian,
+    "tail_below_gaussian": partial(_below_gaussian, 0),
+    "tail_below_other_gaussian": partial(_below_gaussian, 1),  # how much hangs on which matrices were drawn
     "gaussian_tail_exponent": _gaussian_exponent,
     "weight_rank_slope": _weight_rank_slope,
     "gaussian_rank_slope": _gaussian_rank_slope,

@@ -39,7 +39,7 @@ RC = {
     "xtick.major.width": 0.6,
     "ytick.major.width": 0.6,
     "pdf.fonttype": 42,
-    "figure.dpi": 100,
+    "figure.dpi": 300,
     "mathtext.fontset": "dejavusans",
 }
 
@@ -77,11 +77,14 @@ def save(figure: Figure, folder: Path, name: str) -> list[Path]:
     Returns:
         The two paths.
     """
+    # Lay out once for both files; left to itself, savefig lays out and walks through the whole figure again for each.
+    figure.get_layout_engine().execute(figure)
+    figure.set_layout_engine(None)
     metadata = {"pdf": {"CreationDate": None, "Creator": None, "Producer": None}, "png": {"Software": None}}
     paths = []
     for ending, fields in metadata.items():
         path = Path(folder) / f"{name}.{ending}"
         with atomic_path(path) as temporary:
-            figure.savefig(temporary, format=ending, dpi=300, metadata=fields)
+            figure.savefig(temporary, format=ending, metadata=fields)
         paths.append(path)
     return paths

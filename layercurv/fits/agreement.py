@@ -114,11 +114,14 @@ def correlation_against_chance(x, y, n_draws: int = 10_000, seed: int = 0) -> di
     """
     x, y = _checked(x, y, n_draws)
     rng = np.random.default_rng(seed)
-    r = float(_row_correlation(x[None], y[None])[0])
-    permuted = np.abs(_row_correlation(x[None], rng.permuted(np.tile(y, (n_draws, 1)), axis=1)))
+    dx, dy = x - x.mean(), y - y.mean()
+    norm = np.sqrt((dx @ dx) * (dy @ dy))  # permuting leaves it as it is
+    r = float(dx @ dy / norm)
+    permuted = np.abs(rng.permuted(np.tile(dy, (n_draws, 1)), axis=1) @ dx) / norm
     rows = rng.integers(x.size, size=(n_draws, x.size))
-    varied = (np.ptp(x[rows], axis=1) > 0) & (np.ptp(y[rows], axis=1) > 0)
-    low, high = np.percentile(_row_correlation(x[rows[varied]], y[rows[varied]]), [2.5, 97.5])
+    drawn_x, drawn_y = x[rows], y[rows]
+    varied = (np.ptp(drawn_x, axis=1) > 0) & (np.ptp(drawn_y, axis=1) > 0)
+    low, high = np.percentile(_row_correlation(drawn_x[varied], drawn_y[varied]), [2.5, 97.5])
     # A draw of the observed order may differ from r in the last digit and still counts.
     as_much = int(np.sum(permuted >= abs(r) * (1 - 1e-12)))
     return {

@@ -3,6 +3,7 @@
 import functools
 
 import numpy as np
+from scipy.linalg import eigvalsh_tridiagonal
 
 from layercurv.errors import InputError
 
@@ -39,9 +40,12 @@ def tail_exponent(values) -> dict:
     }
 
 
-@functools.lru_cache(maxsize=64)  # layers of one shape share their draws
+@functools.lru_cache(maxsize=128)  # layers of one shape share their draws
 def gaussian_spectra(m: int, n: int, n_draws: int = 19, seed: int = 0) -> tuple[tuple[float, ...], ...]:
     """Draw eigenvalues of W^T W for W of independent standard Gaussian entries: a spectrum without a heavy tail.
+
+    W itself is not drawn: orthogonal transforms make it bidiagonal, with independent chi variates of n, n - 1, ...
+    degrees of freedom (n >= m) on the diagonal and of m - 1, m - 2, ... beside it.
 
     Args:
         m: Rows of W.
@@ -51,13 +55,19 @@ def gaussian_spectra(m: int, n: int, n_draws: int = 19, seed: int = 0) -> tuple[
 
     Returns:
         For each matrix its min(m, n) eigenvalues, descending.
+
+    Source: Silverstein 1985, Annals of Probability 13, 1364.
     """
+    m, n = sorted((m, n))
     rng = np.random.default_rng(seed)
-    draws = (rng.standard_normal((min(m, n), max(m, n))) for _ in range(n_draws))
-    return tuple(tuple(np.linalg.eigvalsh(W @ W.T)[::-1].tolist()) for W in draws)
+    on = rng.chisquare(n - np.arange(m), (n_draws, m))  # squares of the bidiagonal
+    beside = rng.chisquare(np.arange(m - 1, 0, -1), (n_draws, m - 1))
+    diagonals = on + np.pad(beside, ((0, 0), (1, 0)))
+    spectra = map(eigvalsh_tridiagonal, diagonals, np.sqrt(on[:, :-1] * beside))
+    return tuple(tuple(spectrum[::-1].tolist()) for spectrum in spectra)
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=128)
 def gaussian_tail_exponents(m: int, n: int, n_draws: int = 19, seed: int = 0) -> tuple[float, ...]:
     """Fit the tail of `gaussian_spectra`.
 

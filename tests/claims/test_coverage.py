@@ -4,7 +4,9 @@ import functools
 import re
 import subprocess
 import sys
+from collections import Counter
 
+import pypdf
 import pytest
 
 from layercurv.claims.command import main
@@ -178,6 +180,13 @@ def test_a_missing_or_broken_pdf_exits_2(tmp_path, compiled, capsys):
 def test_text_comes_out_on_one_line(tmp_path):
     (tmp_path / "a.pdf").write_bytes(pdf_of("one\n\ntwo #pagebreak() three"))
     assert pdf_text(tmp_path / "a.pdf") == "one two three"
+
+
+def test_every_digit_of_the_paper_is_read_as_by_another_reader(root):
+    paper = root / "paper" / "layercurv.pdf"
+    expected = "".join(page.extract_text() for page in pypdf.PdfReader(paper).pages)
+    found, expected = (Counter(filter(str.isdigit, text)) for text in (pdf_text(paper), expected))
+    assert found == expected and found.total() > 5000
 
 
 def test_what_the_two_documents_do_not_share_is_told(tmp_path, compiled):

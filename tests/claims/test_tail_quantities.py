@@ -7,6 +7,7 @@ import pytest
 import scipy.stats
 
 from layercurv.claims.tail_quantities import TAIL_QUANTITIES as QUANTITIES
+from layercurv.fits import gaussian_spectra, gaussian_tail_exponents
 
 
 def layer(tail: float, s: float, n: int = 200, shape: tuple[int, int] = (32, 256)) -> dict:
@@ -40,15 +41,26 @@ def test_rank_slopes_are_closed_forms_over_the_ranks_of_s():
 
 def test_gaussian_matrices_are_not_below_themselves_and_a_heavy_tail_is():
     draws = np.random.default_rng(7).standard_normal((60, 32, 256))
-    below = []
+    below = {"tail_below_gaussian": [], "tail_below_other_gaussian": []}
     for W in draws:
         spectrum = {"weight_eigenvalues": (np.linalg.svd(W, compute_uv=False) ** 2).tolist()}
-        below.append(QUANTITIES["tail_below_gaussian"](layer(2, 2) | spectrum))
+        for name, found in below.items():
+            found.append(QUANTITIES[name](layer(2, 2) | spectrum))
         slope = QUANTITIES["weight_rank_slope"](layer(2, 2) | spectrum)
         assert slope < 1.2 * QUANTITIES["gaussian_rank_slope"](layer(2, 2))
-    assert np.mean(below) <= 0.05 + 3 * (0.05 * 0.95 / 60) ** 0.5
-    assert QUANTITIES["tail_below_gaussian"](layer(1.8, 2)) == 1
+    for name, found in below.items():
+        assert np.mean(found) <= 0.05 + 3 * (0.05 * 0.95 / 60) ** 0.5
+        assert QUANTITIES[name](layer(1.8, 2)) == 1
     assert 4 < QUANTITIES["gaussian_tail_exponent"](layer(2, 2)) < 12
+
+
+def test_the_other_gaussian_matrices_are_others():
+    names, lowest = ("tail_below_gaussian", "tail_below_other_gaussian"), []
+    for seed in (0, 1):
+        exponents, spectra = gaussian_tail_exponents(32, 256, seed=seed), gaussian_spectra(32, 256, seed=seed)
+        lowest.append(layer(2, 2) | {"weight_eigenvalues": list(spectra[np.argmin(exponents)])})
+    below = [[QUANTITIES[name](entry) for name in names] for entry in lowest]
+    assert below in ([[0, 1], [0, 0]], [[0, 0], [1, 0]])
 
 
 def test_frozen_tails_against_s_correlate_as_scipy_finds(root):

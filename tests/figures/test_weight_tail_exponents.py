@@ -49,11 +49,16 @@ def test_every_layer_and_seed_of_resnet18_has_its_exponent_interval_and_s(axes, 
 def test_bars_span_the_exponents_of_gaussian_matrices_of_the_layers_shape(axes, layers):
     for position, layer in ((0, layers["resnet18_cifar10"][0][0]), (20, layers["resnet18_cifar10"][0][20])):
         (bar,) = axes[0].containers[2 * position]
-        rng, (m, n) = np.random.default_rng(0), layer["shape"]
-        spectra = [np.linalg.svd(rng.standard_normal((min(m, n), max(m, n))), compute_uv=False) ** 2 for _ in range(19)]
-        found = [tail({"weight_eigenvalues": spectrum})[0] for spectrum in spectra]
+        found = [tail({"weight_eigenvalues": spectrum})[0] for spectrum in wishart_spectra(*sorted(layer["shape"]))]
         assert_close([bar.get_y(), bar.get_y() + bar.get_height()], [min(found), max(found)], 1e-7)
         assert bar.get_x() < position < bar.get_x() + bar.get_width()
+
+
+def wishart_spectra(m, n):
+    rng = np.random.default_rng(0)
+    on = np.sqrt(rng.chisquare(n - np.arange(m), (19, m)))
+    beside = np.sqrt(rng.chisquare(np.arange(m - 1, 0, -1), (19, m - 1)))
+    return [np.linalg.svd(np.diag(a) + np.diag(b, -1), compute_uv=False) ** 2 for a, b in zip(on, beside, strict=True)]
 
 
 def test_all_networks_are_drawn_and_filled_where_the_tail_is_heavier_than_gaussian(axes, layers):

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+from scipy import stats
 
 from layercurv.errors import InputError
-from layercurv.fits import gaussian_tail_exponents, tail_exponent
+from layercurv.fits import gaussian_spectra, gaussian_tail_exponents, tail_exponent
 
 
 @pytest.mark.parametrize("exponent", [2.0, 3.5, 8.0])
@@ -41,6 +42,20 @@ def test_gaussian_matrices_have_no_heavy_tail_and_the_draws_are_fixed():
     found = gaussian_tail_exponents(32, 256)
     assert found == gaussian_tail_exponents(256, 32)
     assert len(found) == 19 and np.median(found) > 4
-    rng = np.random.default_rng(0)
-    first = np.linalg.svd(rng.standard_normal((32, 256)), compute_uv=False) ** 2
-    assert found[0] == pytest.approx(tail_exponent(first)["exponent"], rel=1e-8)
+
+
+@pytest.mark.parametrize(("m", "n"), [(1, 3), (4, 4), (5, 12), (12, 5)])
+def test_spectra_of_gaussian_matrices_have_the_moments_of_wishart_matrices(m, n):
+    spectra = np.array(gaussian_spectra(m, n, n_draws=20_000, seed=3))
+    assert spectra.shape == (20_000, min(m, n)) and (np.diff(spectra) <= 0).all()
+    for power, expected in ((1, m * n), (2, m * n * (m + n + 1)), (3, m * n * (m**2 + n**2 + 3 * (m * n + m + n) + 4))):
+        traces = (spectra**power).sum(axis=1)
+        assert abs(traces.mean() - expected) < 4 * traces.std() / 20_000**0.5
+
+
+@pytest.mark.parametrize("place", [0, 7, 15])
+def test_each_eigenvalue_is_distributed_as_that_of_matrices_drawn_entry_by_entry(place):
+    W = np.random.default_rng(4).standard_normal((4000, 16, 40))
+    drawn = np.linalg.svd(W, compute_uv=False)[:, place] ** 2
+    found = np.array(gaussian_spectra(16, 40, n_draws=4000, seed=5))[:, place]
+    assert stats.ks_2samp(found, drawn).pvalue > 0.01
