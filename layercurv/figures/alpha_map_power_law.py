@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+from matplotlib.ticker import LogLocator, StrMethodFormatter
 
 from layercurv.figures.alpha_map_layers import RECORDS, exponents, layers_by_depth
 from layercurv.figures.style import BLUE, GREEN, GREY, PAGE_INCHES, VERMILION, new_figure
@@ -69,8 +69,7 @@ def _draw_layer(axis: Axes, entries: list[dict]) -> None:
     axis.set(xscale="log", yscale="log")
     axis.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
     axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axis.yaxis.set_minor_formatter(NullFormatter())
-    axis.xaxis.set_minor_formatter(NullFormatter())
+    axis.minorticks_off()
     lowest = min(
         min(np.array(la["curvatures"])[usable_directions(la["singular_values"], la["curvatures"], la["is_null"])])
         for la in entries

@@ -73,6 +73,7 @@ def _draw_errors(axis: Axes, layers: list[dict]) -> None:
         values = np.sort([entry[name] for entry in errors])
         axis.plot(values, share, ls=style, color=color, marker=marker, ms=2.0, mew=0, label=label)
     axis.set(xscale="log", xlim=(2e-4, 1), ylim=(0, 1.02), ylabel=f"share of {len(layers)} layers and seeds")
+    axis.minorticks_off()
     axis.set_xlabel(r"relative error of $s$, curvatures in the order of $k$")
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
 

@@ -4,7 +4,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import NullFormatter, NullLocator
 
 from layercurv.figures.rank_profile_fits import LAWS, NETWORKS, RECORDS, by_network, compare_laws, profile, usable
 from layercurv.figures.style import BLACK, PAGE_INCHES, new_figure
@@ -96,8 +95,7 @@ def _draw_profile(axis: Axes, layers: list[dict]) -> None:
             axis.plot(fine, scale * np.exp(law_at(fine, laws, law)), line, color=color, lw=0.9, zorder=2)
     axis.set(xscale="log", yscale="log")
     axis.set_ylim(bottom=scale * sigma[-1] / 6)  # leaves room for the text
-    axis.xaxis.set_minor_locator(NullLocator())
-    axis.yaxis.set_minor_formatter(NullFormatter())
+    axis.minorticks_off()
     axis.text(0.03, 0.03, _leads(layers), transform=axis.transAxes, fontsize=6, linespacing=1.15)
 
 

@@ -152,6 +152,7 @@ def _draw_margins(axis: Axes, compared: dict) -> None:
         axis.text(group, 1.02, text, transform=axis.get_xaxis_transform(), ha="center", fontsize=6, linespacing=1.0)
     axis.axhline(CLEAR_MARGIN, color=BLACK, lw=0.6, ls="--", zorder=0)
     axis.set(yscale="log", ylim=(0.003, 700), xlim=(-0.6, len(MEASURED) - 0.4))
+    axis.minorticks_off()
     axis.set_yticks([0.01, 0.1, 1, 6, 100], ["0.01", "0.1", "1", "6", "100"])
     axis.set_xticks(range(len(MEASURED)), [f"{epoch}\n{n_samples}" for epoch, n_samples in MEASURED])
     axis.tick_params(axis="x", length=0)

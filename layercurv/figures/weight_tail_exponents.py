@@ -95,9 +95,9 @@ def _draw_against(axis: Axes, networks: dict) -> None:
     axis.plot([0.8, 70], [0.8, 70], "--", color=GREY, lw=0.8, zorder=0)
     for name, (label, color, marker, _) in NETWORKS.items():
         layers = [layer for record in networks[name] for layer in record["measurements"]["layers"]]
-        for is_heavy, face in ((True, color), (False, "none")):
-            points = np.array([_point(layer) for layer in layers if _is_heavy(layer) is is_heavy]).reshape(-1, 2)
-            axis.plot(*points.T, marker, ms=3, mfc=face, mec=color, mew=0.6)
+        s, tails, lowest = np.transpose([_point(layer) for layer in layers])
+        for shown, face in ((tails < lowest, color), (tails >= lowest, "none")):
+            axis.plot(s[shown], tails[shown], marker, ms=3, mfc=face, mec=color, mew=0.6)
         n_seeds = len(networks[name])
         text = f"{label}, {n_seeds} seed" + "s" * (n_seeds > 1)
         axis.plot([], [], marker, ms=3, color=color, mew=0.6, label=text)
@@ -110,9 +110,7 @@ def _draw_against(axis: Axes, networks: dict) -> None:
     axis.set_title("b  all networks", loc="left")
 
 
-def _point(layer: dict) -> tuple[float, float]:
-    return _s(layer), tail_exponent(layer["weight_eigenvalues"])["exponent"]
-
-
-def _is_heavy(layer: dict) -> bool:
-    return _point(layer)[1] < min(gaussian_tail_exponents(*layer["shape"]))
+def _point(layer: dict) -> tuple[float, float, float]:
+    # s, the tail of W, the lowest of Gaussian matrices
+    tail = tail_exponent(layer["weight_eigenvalues"])["exponent"]
+    return _s(layer), tail, min(gaussian_tail_exponents(*layer["shape"]))
