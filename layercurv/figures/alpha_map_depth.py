@@ -3,28 +3,32 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from layercurv.figures.alpha_map_layers import GROUPS, RECORDS, exponents, group, layers_by_depth, short_name
+from layercurv.figures.alpha_map_layers import GROUPS, exponents, group, layers_by_depth, short_name
+from layercurv.figures.alpha_map_layers import RECORDS as MEASURED
+from layercurv.figures.printed import AUDIT, printed_values
 from layercurv.figures.style import BLACK, GREY, PAGE_INCHES, new_figure
 
 __all__ = ["RECORDS", "draw"]
 
-PAPER_VALUE = 2.0  # what the source paper states for convolutions
+RECORDS = (*MEASURED, AUDIT)
+PRINTED = "C001"  # of convolutions, in the audit
 
 
 def draw(records: list[dict]) -> Figure:
     """Draw alpha by depth.
 
     Args:
-        records: alpha_map records of one network, one per seed.
+        records: alpha_map records of one network, one per seed, and the audit.
 
     Returns:
         The figure.
     """
     figure = new_figure(PAGE_INCHES, 2.5)
     axis = figure.subplots()
-    layers = layers_by_depth(records)
-    axis.axhline(PAPER_VALUE, color=GREY, lw=0.8, ls="--", zorder=0)
-    axis.text(len(layers) - 0.4, PAPER_VALUE, r"$\alpha = 2$", color=GREY, va="bottom", ha="left", fontsize=6.5)
+    (printed,) = printed_values(records, PRINTED)
+    layers = layers_by_depth([record for record in records if record["experiment"] == "alpha_map"])
+    axis.axhline(printed, color=GREY, lw=0.8, ls="--", zorder=0)
+    axis.text(len(layers) - 0.4, printed, rf"$\alpha = {printed:g}$", color=GREY, va="bottom", ha="left", fontsize=6.5)
     labelled = set()
     for position, entries in enumerate(layers):
         name = group(entries[0])

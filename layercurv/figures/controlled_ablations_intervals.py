@@ -15,7 +15,7 @@ __all__ = ["RECORDS", "draw"]
 # Record without seed -> number of frozen seeds.
 SEEDS = {
     "vit_cifar10": 3,
-    "vit_rms_norm_cifar10": 1,
+    "vit_rms_norm_cifar10": 3,
     "vit_batch_norm_cifar10": 3,
     "vit_none_norm_cifar10": 3,
     "vit_cifar100": 3,

@@ -6,14 +6,16 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
-from layercurv.figures.style import BLUE, GREEN, GREY, PAGE_INCHES, PURPLE, VERMILION, new_figure
+from layercurv.figures.style import BLUE, GREEN, GREY, ORANGE, PAGE_INCHES, PURPLE, SKY, VERMILION, new_figure
 
 __all__ = ["RECORDS", "draw"]
 
-# Variant -> label, colour, marker, line. A variant is drawn once it has all three seeds.
+# Variant -> label, colour, marker, line.
 OPTIMIZERS = {
     "muon": ("Muon", GREEN, "s", "--"),
     "spectral_newton_2": (r"Spectral Newton, $\alpha$ = 2", VERMILION, "o", "-"),
+    "spectral_newton_measured": (r"Spectral Newton, measured $\alpha$", ORANGE, "P", "-"),
+    "spectral_newton_1": (r"Spectral Newton, $\alpha$ = 1", SKY, "v", "-"),
     "sgd": ("SGD with momentum", BLUE, "^", "-."),
     "adamw": ("AdamW", PURPLE, "D", ":"),
 }
@@ -29,7 +31,7 @@ STEPS = {
     "AdamW": ("AdamW", 1, "adamw"),
     "Spectral Newton, alpha = 2": (r"Spectral Newton, $\alpha$ = 2", -1, "spectral_newton_2"),
     "Muon (+ AdamW)": ("Muon", -1, "muon"),
-    "Spectral Newton, alpha = 1": (r"Spectral Newton, $\alpha$ = 1", -1, None),
+    "Spectral Newton, alpha = 1": (r"Spectral Newton, $\alpha$ = 1", -1, "spectral_newton_1"),
     "Spectral Newton by full SVD": (r"Spectral Newton by full SVD", -1, None),
 }
 SLOW_RUN = ("muon", 0)  # takes nearly twice the time of its other seeds, for the same work
@@ -46,11 +48,11 @@ def draw(records: list[dict]) -> Figure:
     """
     benchmark = next(record for record in records if record["experiment"] == "bench_optimizers")
     runs = {variant: [record for record in records if _variant(record) == variant] for variant in OPTIMIZERS}
-    figure = new_figure(PAGE_INCHES, 3.7)
+    figure = new_figure(PAGE_INCHES, 3.9)
     (loss, accuracy), (cost, seconds) = figure.subplots(2, 2)
-    _draw_runs(loss, runs, middles_of_epochs, "train_mean_loss", 1)
-    _draw_runs(accuracy, runs, ends_of_epochs, "test_accuracy", 100)
-    _draw_runs(seconds, runs, lambda record: record["provenance"]["epoch_wall_s"], "test_accuracy", 100)
+    _draw_means(loss, runs, middles_of_epochs, "train_mean_loss", 1)
+    _draw_means(accuracy, runs, ends_of_epochs, "test_accuracy", 100)
+    _draw_runs(seconds, runs, lambda record: record["provenance"]["epoch_wall_s"], "test_accuracy", 100, ms=2.4)
     _draw_cost(cost, benchmark["measurements"]["step_s"])
     _point_at_slow_run(seconds, runs)
     ends = ends_of_epochs(runs["muon"][0])
@@ -67,7 +69,7 @@ def draw(records: list[dict]) -> Figure:
         Line2D([], [], color=color, marker=marker, ls=line, ms=4, mew=0, lw=0.9, label=label)
         for label, color, marker, line in OPTIMIZERS.values()
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), handlelength=3)
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, handlelength=3)
     return figure
 
 
@@ -102,12 +104,24 @@ def _variant(record: dict) -> str:
     return record.get("variant", "").split("_cifar10")[0]
 
 
-def _draw_runs(axis: Axes, runs: dict, places, key: str, factor: float) -> None:
+def _history(record: dict, key: str, factor: float) -> list[float]:
+    return [factor * entry[key] for entry in record["measurements"]["training"]["history"]]
+
+
+def _draw_runs(axis: Axes, runs: dict, places, key: str, factor: float, **look) -> None:
     for variant, records in runs.items():
         _, color, marker, line = OPTIMIZERS[variant]
         for record in records:
-            values = [factor * entry[key] for entry in record["measurements"]["training"]["history"]]
-            axis.plot(places(record), values, line, color=color, marker=marker, ms=3, mew=0, lw=0.9)
+            values = _history(record, key, factor)
+            axis.plot(places(record), values, line, color=color, marker=marker, mew=0, lw=0.5, **look)
+
+
+def _draw_means(axis: Axes, runs: dict, places, key: str, factor: float) -> None:
+    _draw_runs(axis, runs, places, key, factor, ms=0, alpha=0.45)
+    for variant, records in runs.items():
+        _, color, marker, line = OPTIMIZERS[variant]
+        mean = np.mean([_history(record, key, factor) for record in records], axis=0)
+        axis.plot(places(records[0]), mean, line, color=color, marker=marker, ms=3.5, mew=0, lw=1.1)
 
 
 def _point_at_slow_run(axis: Axes, runs: dict) -> None:

@@ -4,16 +4,19 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from layercurv.figures.printed import AUDIT, printed_values
 from layercurv.figures.style import BLACK, BLUE, GREEN, GREY, PAGE_INCHES, VERMILION, new_figure
 from layercurv.fits import alpha_by_quartile, fit_alpha, usable_directions
 
 EXPERIMENTS = ("training_dynamics", "full_spectrum")
-RECORDS = tuple(f"{name}/resnet18_cifar10_seed{seed}.small.json" for name in EXPERIMENTS for seed in range(3))
+RECORDS = (
+    *(f"{name}/resnet18_cifar10_seed{seed}.small.json" for name in EXPERIMENTS for seed in range(3)),
+    AUDIT,
+)
 
 SEED_STYLES = ((BLUE, "o", "-"), (VERMILION, "^", "--"), (GREEN, "s", ":"))
 N_DIRECTIONS = 50  # the narrower convolutions have 16 or 32, so quarters of 4 or 8
-PAPER_INITIAL = 1.5  # what the source paper states for convolutions at initialisation
-PAPER_TRAINED = 2.0  # and for trained ones
+PRINTED_INITIAL, PRINTED_TRAINED = "C063", "C001"  # of convolutions, in the audit
 QUARTERS = np.arange(1, 5)
 
 
@@ -21,7 +24,7 @@ def draw(records: list[dict]) -> Figure:
     """Draw both panels.
 
     Args:
-        records: training_dynamics and full_spectrum records of one network, one of each per seed.
+        records: training_dynamics and full_spectrum records of one network, one of each per seed, and the audit.
 
     Returns:
         The figure.
@@ -30,6 +33,7 @@ def draw(records: list[dict]) -> Figure:
     left, right = figure.subplots(1, 2, sharey=True)
     dynamics, spectra = ([found for found in records if found["experiment"] == name] for name in EXPERIMENTS)
     _draw_training(left, dynamics)
+    _draw_printed(left, *printed_values(records, PRINTED_INITIAL), *printed_values(records, PRINTED_TRAINED))
     _draw_quarters(right, spectra)
     handles = left.get_legend_handles_labels()[0] + right.get_legend_handles_labels()[0]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
@@ -86,18 +90,19 @@ def _draw_training(axis: Axes, records: list[dict]) -> None:
         axis.plot(epochs, slopes, color=color, lw=0.4, alpha=0.35, zorder=1)
         label = f"seed {record['provenance']['seed']}, mean"
         axis.plot(epochs, slopes.mean(1), marker=marker, ls=line, color=color, ms=4, mec="white", mew=0.4, label=label)
-    _paper_line(axis, (0, 0.5), PAPER_INITIAL)
-    _paper_line(axis, (0.5, max(epochs)), PAPER_TRAINED)
-    arrow = {"arrowstyle": "-", "lw": 0.4}
-    axis.annotate(r"$\alpha = 1.5$ at first", (0.5, PAPER_INITIAL), (0.9, 1.02), arrowprops=arrow, fontsize=6.5)
-    axis.annotate(r"$\alpha = 2$ later", (2, PAPER_TRAINED), (2.2, 2.35), arrowprops=arrow, fontsize=6.5)
     axis.set_xticks(epochs)
     axis.set(xlabel="epochs trained", ylabel=r"curvature exponent $\alpha$")
     axis.set_title(f"Along training, {slopes.shape[1]} convolutions", loc="left")
 
 
-def _paper_line(axis: Axes, ends: tuple[float, float], value: float) -> None:
-    axis.plot(ends, [value] * 2, color=BLACK, lw=0.6, zorder=3)
+def _draw_printed(axis: Axes, initial: float, trained: float) -> None:
+    arrow, last = {"arrowstyle": "-", "lw": 0.4}, max(axis.get_xticks())
+    for value, ends, at, text, place in (
+        (initial, (0, 0.5), 0.5, "at first", (0.9, 1.02)),
+        (trained, (0.5, last), 2, "later", (2.2, 2.35)),
+    ):
+        axis.plot(ends, [value] * 2, color=BLACK, lw=0.6, zorder=3)
+        axis.annotate(rf"$\alpha = {value:g}$ {text}", (at, value), place, arrowprops=arrow, fontsize=6.5)
 
 
 def _draw_quarters(axis: Axes, records: list[dict]) -> None:

@@ -32,9 +32,10 @@ def test_a_rebuild_gives_the_same_bytes(results, tmp_path):
         assert first.read_bytes() == second.read_bytes(), first.name
 
 
-def test_depth_draws_alpha_of_every_layer_and_seed_with_its_interval():
+def test_depth_draws_alpha_of_every_layer_and_seed_with_its_interval(root):
+    audit = read_record(root / "results" / alpha_map_depth.AUDIT)
     with style.styled():
-        axis = alpha_map_depth.draw(RECORDS).axes[0]
+        axis = alpha_map_depth.draw([*RECORDS, audit]).axes[0]
     for position, name in enumerate(NAMES):
         container = axis.containers[position]
         fits = [alpha_map_layers.exponents(r["measurements"]["layers"][position])["alpha"] for r in RECORDS]
@@ -42,6 +43,7 @@ def test_depth_draws_alpha_of_every_layer_and_seed_with_its_interval():
         bars = np.array([segment[:, 1] for segment in container.lines[2][0].get_segments()])
         assert_close(bars, [[fit["ci95_low"], fit["ci95_high"]] for fit in fits], 1e-12, what=name)
         assert abs(np.mean(container.lines[0].get_ydata()) - ALPHA[name]) < 0.15
+    assert set(axis.lines[0].get_ydata()) == {2.0}  # as the source paper prints
 
 
 def test_power_law_draws_used_points_and_marks_the_dropped_ones():

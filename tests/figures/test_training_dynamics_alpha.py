@@ -77,7 +77,7 @@ def test_every_quarter_of_the_wide_convolutions_is_drawn(axes, records, seed):
 
 
 def test_narrower_convolutions_are_averaged_apart(axes, records):
-    layers = [layer for record in records[3:] for layer in convolutions(record["measurements"]["layers"])]
+    layers = [layer for record in records[3:6] for layer in convolutions(record["measurements"]["layers"])]
     narrow = [layer for layer in layers if len(layer["curvatures"]) < 50]
     assert len(narrow) == 3 * 11
     (drawn,) = [line for line in axes[1].lines if line.get_marker() == "x"]
@@ -86,7 +86,7 @@ def test_narrower_convolutions_are_averaged_apart(axes, records):
 
 
 def test_bars_reach_the_median_interval_about_the_slope_of_all_directions(axes, records):
-    layers = [layer for record in records[3:] for layer in convolutions(record["measurements"]["layers"])]
+    layers = [layer for record in records[3:6] for layer in convolutions(record["measurements"]["layers"])]
     wide = [layer for layer in layers if len(layer["curvatures"]) == 50]
     whole = np.mean([slope(layer) for layer in wide])
     reach = np.median([[half_width(layer, *ends) for ends in quarters(layer)] for layer in wide], axis=0)
