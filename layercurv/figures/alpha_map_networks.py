@@ -23,6 +23,8 @@ NETWORKS = {
     "resnet18_cifar10": ("ResNet-18", 3, 3),
     "vgg11_cifar10": ("VGG-11", 3, 3),
     "resnet50_tiny_imagenet": ("ResNet-50", 3, 0),
+    "mobilenet_v2_cifar10": ("MobileNetV2", 3, 0),
+    "convnext_cifar10": ("ConvNeXt", 3, 0),
     "vit_cifar10": ("ViT", 3, 3),
     "gpt2_tiny_shakespeare": ("GPT-2", 3, 3),
     "mlp_cifar10": ("MLP", 3, 3),
@@ -84,7 +86,7 @@ def draw(records: list[dict]) -> Figure:
         The figure.
     """
     whole, halved = by_network(records)
-    figure = new_figure(PAGE_INCHES, 5.4)
+    figure = new_figure(PAGE_INCHES, 6.2)
     axes = figure.subplots(1, 3, sharey=True, width_ratios=[4.2, 1, 1])
     labels, depth = {}, 0.0
     for role, (color, statement, band) in GROUPS.items():

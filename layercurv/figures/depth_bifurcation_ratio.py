@@ -25,7 +25,9 @@ __all__ = ["RECORDS", "draw"]
 
 DEPTHS = (2, 3, 4, 5, 6, 7, 10)
 STEP_DEPTHS = (3, 5, 7)  # where a fifth of the step was taken too
-CASE_DEPTH = 3
+CASE_DEPTHS = (2, 3, 5)
+COUNTED_DEPTH = 3  # where the counts at the widest gap are told
+RATIO_TICKS = (0.5, 0.7, 1, 1.5, 2, 3)
 SEEDS = range(3)
 # Case -> label, in the order of the rows: met or nearly so, then data, start, units.
 CASES = {
@@ -46,7 +48,7 @@ RECORDS = tuple(
     f"depth_bifurcation/L{depth}_{case}_seed{seed}.small.json"
     for case, depths in (
         [("balanced_white", DEPTHS), ("fine_step", STEP_DEPTHS)]
-        + [(case, (CASE_DEPTH,)) for case in CASES if case != "balanced_white"]
+        + [(case, CASE_DEPTHS) for case in CASES if case != "balanced_white"]
     )
     for depth in depths
     for seed in SEEDS
@@ -155,27 +157,30 @@ def _draw_steps(axis: Axes, groups: dict) -> None:
 
 
 def _draw_cases(axis: Axes, groups: dict) -> None:
-    axis.axvline(CASE_DEPTH, color=GREY, lw=0.8, ls="--", zorder=0)
+    axis.axvline(1, color=GREY, lw=0.8, ls="--", zorder=0)
     labels = []
     for row, (case, label) in enumerate(CASES.items()):
-        records = groups[case, CASE_DEPTH]
-        rows = row + np.linspace(-0.2, 0.2, len(records))
-        found = [clusters_as_found(record) for record in records]
-        axis.plot([clusters["ratio"] for clusters in found], rows, "d", ms=4, mfc="none", mew=0.7, color=ORANGE)
-        axis.plot([ratio_as_predicted(record) for record in records], rows, "o", ms=2.8, mew=0, color=BLUE)
-        axis.text(1.02, row, _counts(found), transform=axis.get_yaxis_transform(), va="center", fontsize=5.5)
+        for place, depth in zip((-0.24, 0.0, 0.24), CASE_DEPTHS, strict=True):
+            color, marker = SPECTRA[depth]
+            ratios = [ratio_as_predicted(record) / depth for record in groups[case, depth]]
+            axis.plot(ratios, [row + place] * len(ratios), marker, ms=2.6, mew=0, color=color)
+        counts = _counts([clusters_as_found(record) for record in groups[case, COUNTED_DEPTH]])
+        axis.text(1.02, row, counts, transform=axis.get_yaxis_transform(), va="center", fontsize=5.5)
+        records = [record for depth in CASE_DEPTHS for record in groups[case, depth]]
         unfinished = not all(record["measurements"]["is_converged"] for record in records)
         labels.append(label + (" *" if unfinished else ""))
-    axis.set(xscale="log", xlabel="ratio at $L$ = 3", xlim=(2.2, 42), ylim=(len(CASES) - 0.5, -0.5))
-    axis.set_xticks([3, 5, 10, 20, 40], ["3", "5", "10", "20", "40"])
+    axis.set(xscale="log", xlabel="ratio / $L$", ylim=(len(CASES) - 0.5, -0.5))
     axis.xaxis.set_minor_locator(NullLocator())
+    axis.set_xticks(RATIO_TICKS, [f"{tick:g}" for tick in RATIO_TICKS])
     axis.set_yticks(range(len(labels)), labels)
     axis.tick_params(axis="y", length=0)
     axis.set_title("c  one assumption broken", loc="left")
-    axis.text(1.02, 1.012, "counts found", transform=axis.transAxes, fontsize=5.5)
+    axis.text(1.02, 1.012, f"widest gap, $L$ = {COUNTED_DEPTH}", transform=axis.transAxes, fontsize=5.5)
     handles = [
-        Line2D([], [], color=BLUE, marker="o", ms=2.8, mew=0, ls="none", label="at the predicted counts"),
-        Line2D([], [], color=ORANGE, marker="d", ms=4, mfc="none", mew=0.7, ls="none", label="at the widest gap"),
+        Line2D(
+            [], [], color=SPECTRA[depth][0], marker=SPECTRA[depth][1], ms=3, mew=0, ls="none", label=f"$L$ = {depth}"
+        )
+        for depth in CASE_DEPTHS
     ]
     axis.legend(handles=handles, loc="upper right", handletextpad=0.1, borderaxespad=0.1)
 

@@ -71,8 +71,11 @@ def _draw(name: str, results: Path, folder: Path) -> list[Path]:
         try:
             figure = module.draw(records)
         except KeyError as error:
-            paths = ", ".join(module.RECORDS)
-            raise InputError(f"figure {name}: key {error} is missing in one of {paths}; measure again") from error
+            folders = ", ".join(sorted({path.split("/")[0] for path in module.RECORDS}))
+            raise InputError(
+                f"figure {name}: key {error} is missing in one of {len(records)} records of {folders}; "
+                "verify_claims.py names the file; measure it again"
+            ) from error
         return style.save(figure, folder, name)
 
 

@@ -5,12 +5,12 @@ from collections import defaultdict
 from collections.abc import Callable
 from statistics import fmean, median
 
-# What a layer does, by its name; the first pattern that fits counts.
+# What a layer does, by its name (block.3 and block.5 are ConvNeXt's); the first pattern that fits counts.
 ROLES = {
     "attention_qkv": r"\.(query|key|value|c_attn|q_proj|k_proj|v_proj)$",
     "attention_projection": r"(attention\.output\.dense|attn\.c_proj|o_proj)$",
-    "mlp_up": r"(intermediate\.dense|mlp\.c_fc|mlp\.fc1)$",
-    "mlp_down": r"(output\.dense|mlp\.c_proj|mlp\.fc2)$",
+    "mlp_up": r"(intermediate\.dense|mlp\.c_fc|mlp\.fc1|block\.3)$",
+    "mlp_down": r"(output\.dense|mlp\.c_proj|mlp\.fc2|block\.5)$",
     "head": r"(^|\.)(fc|classifier|lm_head|score|head)(\.\d+)?$",
 }
 
