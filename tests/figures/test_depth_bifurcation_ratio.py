@@ -63,7 +63,7 @@ def test_ratios_stand_over_their_depths(axes):
 @pytest.mark.parametrize(
     ("color", "case", "step", "depths"),
     [
-        (style.ORANGE, "coarse_step", 0.05, (3,)),
+        (style.ORANGE, "coarse_step", 0.05, (2, 3, 5)),
         (style.BLUE, "balanced_white", 0.005, (2, 3, 4, 5, 6, 7, 10)),
         (style.GREEN, "fine_step", 0.001, (3, 5, 7)),
     ],
