@@ -139,17 +139,21 @@ def _draw_shares(axis: Axes, compared: dict, printed: dict[int, float]) -> None:
 
 
 def _draw_margins(axis: Axes, compared: dict) -> None:
+    points, medians = {name: [] for name in KINDS}, []
     for group, seeds in enumerate(compared.values()):
         clear = []
         for place, layers in zip(_places(group, len(seeds)), seeds, strict=True):
-            margins = np.array([laws["margin"] for laws in layers])
-            for name, (_, color, _, marker) in KINDS.items():
-                chosen = [laws["margin"] for laws in layers if kind(laws) == name]
-                axis.plot([place] * len(chosen), chosen, marker, ms=1.9, mew=0, color=color, alpha=0.8)
-            axis.plot([place - 0.1, place + 0.1], [np.median(margins)] * 2, color=BLACK, lw=1.3)
-            clear.append(100 * np.mean(margins >= CLEAR_MARGIN))
+            margins = [laws["margin"] for laws in layers]
+            for laws in layers:
+                points[kind(laws)].append((place, laws["margin"]))
+            medians.append((place, np.median(margins)))
+            clear.append(100 * np.mean(np.array(margins) >= CLEAR_MARGIN))
         text = "\n".join(f"{share:.0f}" for share in clear)
         axis.text(group, 1.02, text, transform=axis.get_xaxis_transform(), ha="center", fontsize=6, linespacing=1.0)
+    for name, (_, color, _, marker) in KINDS.items():
+        axis.plot(*np.reshape(points[name], (-1, 2)).T, marker, ms=1.9, mew=0, color=color, alpha=0.8)
+    places, heights = np.transpose(medians)
+    axis.hlines(heights, places - 0.1, places + 0.1, color=BLACK, lw=1.3, zorder=3)
     axis.axhline(CLEAR_MARGIN, color=BLACK, lw=0.6, ls="--", zorder=0)
     axis.set(yscale="log", ylim=(0.003, 700), xlim=(-0.6, len(MEASURED) - 0.4))
     axis.minorticks_off()

@@ -87,8 +87,7 @@ def test_every_margin_is_drawn_in_its_group_with_the_colour_of_its_kind(shares, 
         for seed, layers in enumerate(results[network, at]):
             place = group + 0.27 * (seed - (len(results[network, at]) - 1) / 2)
             lines = [line for line in axis.lines if line.get_linestyle() == "None"]
-            here = [line for line in lines if len(line.get_xdata()) and abs(line.get_xdata()[0] - place) < 1e-9]
-            found = [(line.get_color(), y) for line in here for y in line.get_ydata()]
+            found = [(line.get_color(), y) for line in lines for x, y in line.get_xydata() if abs(x - place) < 1e-9]
             expected = sorted((KIND_COLORS[kind], margin) for kind, margin in layers)
             assert [color for color, _ in sorted(found)] == [color for color, _ in expected]
             assert_close([y for _, y in sorted(found)], [y for _, y in expected], 1e-6, 1e-8, what=f"{at}")
@@ -98,9 +97,12 @@ def test_every_margin_is_drawn_in_its_group_with_the_colour_of_its_kind(shares, 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_medians_and_clear_shares_stand_over_the_margins(shares, results, network):
     axis = shares[network][1]
-    dashes = [line for line in axis.lines if line.get_color() == style.BLACK and line.get_linewidth() > 1]
+    (dashes,) = axis.collections
     medians = [np.median([y for _, y in layers]) for at in GROUPS for layers in results[network, at]]
-    assert_close([line.get_ydata()[0] for line in dashes], medians, 1e-6)
+    ends = np.array(dashes.get_segments())
+    assert_close(ends[:, 0, 1], medians, 1e-6)
+    places = [group + 0.27 * (seed - 1) for group in range(len(GROUPS)) for seed in range(3)]
+    assert_close(ends[:, :, 0].mean(axis=1), places, 1e-9, 1e-9)
     clear = [
         "\n".join(f"{100 * np.mean([y >= 6 for _, y in layers]):.0f}" for layers in results[network, at])
         for at in GROUPS
