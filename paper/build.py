@@ -1,6 +1,7 @@
 """Compile paper/main.typ to paper/layercurv.pdf with the Typst wheel: no TeX, no network, the same bytes every time."""
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import typst
@@ -18,22 +19,26 @@ def main() -> int:
     if not (ROOT / "build" / "claims.json").is_file():
         print("error: expected build/claims.json, found none; run `make verify` first", file=sys.stderr)
         return 1
-    target, marked = ROOT / "paper" / "layercurv.pdf", ROOT / "build" / "marked.pdf"
+    target = ROOT / "paper" / "layercurv.pdf"
     try:
-        for path, inputs in ((target, {}), (marked, {"marks": "on"})):
-            typst.compile(
-                ROOT / "paper" / "main.typ",
-                output=path,
-                root=ROOT,
-                ignore_system_fonts=True,
-                timestamp=TIMESTAMP,
-                sys_inputs=inputs,
-            )
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(_compile, (target, ROOT / "build" / "marked.pdf"), ({}, {"marks": "on"})))
     except typst.TypstError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print(f"wrote {target.relative_to(ROOT)}")
     return 0
+
+
+def _compile(path: Path, inputs: dict[str, str]) -> None:
+    typst.compile(
+        ROOT / "paper" / "main.typ",
+        output=path,
+        root=ROOT,
+        ignore_system_fonts=True,
+        timestamp=TIMESTAMP,
+        sys_inputs=inputs,
+    )
 
 
 if __name__ == "__main__":

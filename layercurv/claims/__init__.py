@@ -7,7 +7,8 @@
 - `profile_quantities`: the same for `rank_profile`
 - `checks`: reducers and comparisons (closed lists)
 - `records`: sealed records read once, with the reason where one cannot be used
-- `engine`: verdicts of all claims, and the exit code
+- `engine`: verdicts of all claims
+- `verification`: all verdicts together, and the exit code
 - `report`: table for people, JSON for the paper, JUnit for a CI
 - `command`: the command line behind `verify_claims.py`
 """

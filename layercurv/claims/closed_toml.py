@@ -7,6 +7,7 @@ from pathlib import Path
 
 from layercurv.errors import InputError, shown
 
+PUBLISHED, FLOOR, NUMERALS = "published.toml", "floor.toml", "numerals.toml"  # in the claims folder, but no claims
 MAX_BYTES = 8 * 2**20
 _ID_LINE = re.compile(r"\s*id\s*=")
 

@@ -4,10 +4,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from layercurv.claims.engine import Verification
 from layercurv.claims.floor import raise_floor
-from layercurv.claims.gate import Gate
 from layercurv.claims.report import FORMATS, as_table, summary
+from layercurv.claims.verification import Verification
 from layercurv.errors import InputError
 from layercurv.files import write_text_atomically
 
@@ -43,10 +42,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _verify(words: list[str]) -> int:
+    from layercurv.claims.gate import Gate
+
     options = _parser().parse_args(words)
     gate = Gate(options.claims, options.results, options.published, options.only)
     if options.freeze:
-        return _freeze(gate)
+        return _freeze(options.claims, options.results, options.published)
     if options.raise_floor:
         print("\n".join(raise_floor(gate.claims, gate.counts())))
         return 0
@@ -68,13 +69,13 @@ def _shown(verification: Verification, options: argparse.Namespace) -> str:
     return FORMATS[options.format](verification, options.verbose)
 
 
-# What only one command needs is imported there: verifying is to take less than a second, imports and all.
-def _freeze(gate: Gate) -> int:
+# What only one command needs is imported there: a gate takes most of a second.
+def _freeze(claims: Path, results: Path, published: Path | None) -> int:
     from layercurv.claims.published.freeze import freeze_audit
 
-    if gate.published is None:
+    if published is None:
         raise InputError("--freeze: expected --published DIR, the folder with the paper's own files, got none")
-    print("\n".join(freeze_audit(gate.claims, gate.results, gate.published)))
+    print("\n".join(freeze_audit(claims, results, published)))
     return 0
 
 

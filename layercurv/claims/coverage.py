@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from layercurv.claims.claim import Status, Verdict
-from layercurv.claims.closed_toml import filled_table, read_toml
-from layercurv.claims.load import NUMERALS
+from layercurv.claims.closed_toml import NUMERALS, filled_table, read_toml
 from layercurv.errors import InputError, shown
 
 MAX_WAIVED = 0.05  # of all numerals that state something

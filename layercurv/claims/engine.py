@@ -1,7 +1,6 @@
-"""Verdicts of everything there is to check, and the exit code they add up to."""
+"""Verdicts of all claims."""
 
 import fnmatch
-from dataclasses import dataclass, field
 from decimal import Decimal
 
 from layercurv.claims.checks import (
@@ -12,32 +11,11 @@ from layercurv.claims.checks import (
     compare_values,
     reduce_values,
 )
-from layercurv.claims.claim import EXIT_CODES, Claim, Status, Verdict
-from layercurv.claims.published.row import Row
+from layercurv.claims.claim import Claim, Status, Verdict
 from layercurv.claims.quantities import QUANTITIES
 from layercurv.claims.records import SealedRecords
 from layercurv.claims.select import select
 from layercurv.errors import shown
-
-
-@dataclass
-class Verification:
-    """Everything that was checked, by kind: "files", "claims" and so on, in the order of checking."""
-
-    groups: dict[str, list[Verdict]] = field(default_factory=dict)
-    claims: dict[str, Claim] = field(default_factory=dict)  # by id, those that were judged
-    rows: dict[str, Row] = field(default_factory=dict)  # likewise of the audit
-
-    @property
-    def verdicts(self) -> list[Verdict]:
-        """All verdicts."""
-        return [verdict for group in self.groups.values() for verdict in group]
-
-    @property
-    def exit_code(self) -> int:
-        """0 if all passed; 2 something malformed, else 3 something not evaluable, else 1 a mismatch."""
-        found = {verdict.status for verdict in self.verdicts}
-        return next((code for status, code in EXIT_CODES.items() if status in found), 0)
 
 
 def choose_by_id(items: list, pattern: str | None) -> list:

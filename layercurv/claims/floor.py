@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from layercurv.claims.claim import Claim, Status, Verdict
-from layercurv.claims.closed_toml import read_toml
-from layercurv.claims.load import FLOOR
+from layercurv.claims.closed_toml import FLOOR, read_toml
 from layercurv.claims.published.row import Row
 from layercurv.errors import InputError, shown
 from layercurv.files import write_text_atomically

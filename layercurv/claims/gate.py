@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from layercurv.claims.claim import Claim
-from layercurv.claims.engine import Verification, choose_by_id, judge_claims
+from layercurv.claims.closed_toml import PUBLISHED
+from layercurv.claims.engine import choose_by_id, judge_claims
 from layercurv.claims.floor import count, judge_counts, load_floor
-from layercurv.claims.load import PUBLISHED, load_claims
+from layercurv.claims.load import load_claims
 from layercurv.claims.published.audit import judge_completeness, judge_replication, judge_row
 from layercurv.claims.published.frozen import NAME as AUDIT
 from layercurv.claims.published.frozen import FrozenAudit
@@ -15,6 +16,7 @@ from layercurv.claims.published.replication import seeds_of
 from layercurv.claims.published.row import Row
 from layercurv.claims.published.source import Source
 from layercurv.claims.records import SealedRecords
+from layercurv.claims.verification import Verification
 from layercurv.errors import InputError
 
 

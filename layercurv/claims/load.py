@@ -6,14 +6,13 @@ from pathlib import Path
 
 from layercurv.claims.checks import CHECKS, COMPARISONS, REDUCERS, UNITS, accepted_interval
 from layercurv.claims.claim import Claim
-from layercurv.claims.closed_toml import decimal_number, filled_table, id_lines, read_toml
+from layercurv.claims.closed_toml import FLOOR, NUMERALS, PUBLISHED, decimal_number, filled_table, id_lines, read_toml
 from layercurv.claims.published.frozen import NAME as AUDIT
 from layercurv.claims.quantities import QUANTITIES
 from layercurv.claims.select import compiled
 from layercurv.errors import InputError, choose, shown
 
 # Of the claims folder; every other *.toml holds claims.
-PUBLISHED, FLOOR, NUMERALS = "published.toml", "floor.toml", "numerals.toml"
 
 _ID = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+")
 _RECORD = re.compile(r"[A-Za-z0-9_]+/[A-Za-z0-9][A-Za-z0-9_.+=,-]*\.(paper|small|smoke)\.json")

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from layercurv.claims.checks import accepted_interval, half_unit
 from layercurv.claims.claim import Claim, Status, Verdict
-from layercurv.claims.engine import Verification
 from layercurv.claims.report import FORMATS
 from layercurv.claims.report.summary import printable
+from layercurv.claims.verification import Verification
 from layercurv.errors import InputError, shown
 from layercurv.results import strict_json
 

@@ -8,10 +8,10 @@ import pytest
 from layercurv.claims.claim import Status, Verdict
 from layercurv.claims.command import main
 from layercurv.claims.coverage import Coverage, load_names, tell_numerals
-from layercurv.claims.engine import Verification
 from layercurv.claims.load import load_claims
 from layercurv.claims.published.load import load_rows
 from layercurv.claims.report import FORMATS, as_table
+from layercurv.claims.verification import Verification
 from layercurv.errors import InputError
 from layercurv.results.manifest import freeze
 from tests.claims.golden import assert_golden

@@ -5,8 +5,9 @@ import os
 import time
 from pathlib import Path
 
+from layercurv.claims.closed_toml import PUBLISHED
 from layercurv.claims.gate import Gate
-from layercurv.claims.load import PUBLISHED, load_claims
+from layercurv.claims.load import load_claims
 from layercurv.claims.published.load import load_rows
 from layercurv.claims.records import SealedRecords
 from tests.mutation.leaves import change_values

@@ -12,13 +12,14 @@ import random
 from pathlib import Path
 
 from layercurv.claims.claim import Claim
-from layercurv.claims.engine import Verification, judge
+from layercurv.claims.engine import judge
 from layercurv.claims.published.audit import judge_replication
 from layercurv.claims.published.frozen import FrozenAudit
 from layercurv.claims.published.replication import seeds_of
 from layercurv.claims.published.row import Row
 from layercurv.claims.quantities import QUANTITIES
 from layercurv.claims.records import SealedRecords
+from layercurv.claims.verification import Verification
 from tests.mutation.memory import Memory
 from tests.mutation.mutants import mutants
 from tests.mutation.report import Report

@@ -6,13 +6,13 @@ import random
 from pathlib import Path
 
 from layercurv.claims.checks import Disagreement, NotEvaluable
-from layercurv.claims.engine import Verification
 from layercurv.claims.published.audit import judge_row, recompute_row
 from layercurv.claims.published.frozen import FrozenAudit
 from layercurv.claims.published.row import Row
 from layercurv.claims.published.source import PREFIX, SUFFIX, Source
 from layercurv.claims.published.source_quantities import QUANTITIES
 from layercurv.claims.records import SealedRecords
+from layercurv.claims.verification import Verification
 from tests.mutation.leaves import digest
 from tests.mutation.memory import Memory
 from tests.mutation.mutants import at, mutants

@@ -5,7 +5,7 @@ import datetime
 from pathlib import Path
 
 from layercurv.claims.checks import Disagreement, NotEvaluable
-from layercurv.claims.load import PUBLISHED
+from layercurv.claims.closed_toml import PUBLISHED
 from layercurv.claims.published.audit import describe, recompute_row
 from layercurv.claims.published.evidence import Evidence
 from layercurv.claims.published.frozen import NAME, FrozenAudit, as_measurements

@@ -4,9 +4,9 @@ import json
 import math
 
 from layercurv.claims.claim import Verdict
-from layercurv.claims.engine import Verification
 from layercurv.claims.published.row import Row
 from layercurv.claims.report.summary import summary
+from layercurv.claims.verification import Verification
 
 
 def as_json(verification: Verification, verbose: bool) -> str:

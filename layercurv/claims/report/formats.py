@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
-from layercurv.claims.engine import Verification
 from layercurv.claims.report.document import as_json
 from layercurv.claims.report.github import as_annotations
 from layercurv.claims.report.junit import as_junit
 from layercurv.claims.report.latex import as_latex
 from layercurv.claims.report.markdown import as_markdown
 from layercurv.claims.report.table import as_table
+from layercurv.claims.verification import Verification
 
 # Each takes the verification and whether to be verbose.
 FORMATS: dict[str, Callable[[Verification, bool], str]] = {

@@ -1,8 +1,8 @@
 """Workflow commands that GitHub shows on the lines of the claims files."""
 
 from layercurv.claims.claim import Status, Verdict
-from layercurv.claims.engine import Verification
 from layercurv.claims.report.summary import printable, summary
+from layercurv.claims.verification import Verification
 
 
 def as_annotations(verification: Verification, verbose: bool) -> str:

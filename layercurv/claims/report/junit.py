@@ -1,8 +1,8 @@
 """JUnit: one test case per claim, row and sealed file."""
 
 from layercurv.claims.claim import Status, Verdict
-from layercurv.claims.engine import Verification
 from layercurv.claims.report.summary import printable
+from layercurv.claims.verification import Verification
 
 
 def as_junit(verification: Verification, verbose: bool) -> str:

@@ -3,7 +3,7 @@
 import re
 
 from layercurv.claims.claim import Claim, Status
-from layercurv.claims.engine import Verification
+from layercurv.claims.verification import Verification
 
 _HEAD = r"""% Numbers by claim id, from the verified table. \input this file, then write \claim{alpha_map.n_seeds}.
 % A claim that is unknown or was not verified is an error, as in the Typst source.

@@ -4,8 +4,8 @@ import html
 import re
 
 from layercurv.claims.claim import Status
-from layercurv.claims.engine import Verification
 from layercurv.claims.report.summary import printable, recomputed, summary, told
+from layercurv.claims.verification import Verification
 
 _SIGNS = {"PASS": "✅", "FAIL": "❌", "MISSING": "❓", "MALFORMED": "💥"}
 

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from layercurv.claims.claim import Status, Verdict
-from layercurv.claims.engine import Verification
+from layercurv.claims.verification import Verification
 
 
 def summary(verification: Verification) -> str:

@@ -3,8 +3,8 @@
 import io
 
 from layercurv.claims.claim import Status, Verdict
-from layercurv.claims.engine import Verification
 from layercurv.claims.report.summary import printable, recomputed, summary, told
+from layercurv.claims.verification import Verification
 
 _STYLES = {
     Status.PASS: "green",
