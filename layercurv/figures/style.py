@@ -39,7 +39,7 @@ RC = {
     "xtick.major.width": 0.6,
     "ytick.major.width": 0.6,
     "pdf.fonttype": 42,
-    "figure.dpi": 300,
+    "figure.dpi": 200,
     "mathtext.fontset": "dejavusans",
 }
 

@@ -38,8 +38,8 @@ def test_pixels_are_the_committed_ones(name, drawn):
 def test_every_figure_has_ink_and_fits_the_page(name, drawn):
     image = pixels(drawn / f"{name}.png")
     height, width, _ = image.shape
-    assert width / 300 in {style.COLUMN_INCHES, style.PAGE_INCHES}
-    assert height / 300 <= 9.5
+    assert width / 200 in {style.COLUMN_INCHES, style.PAGE_INCHES}
+    assert height / 200 <= 9.5
     assert 0.01 < (image.min(axis=-1) < 0.9).mean() < 0.5
     edge = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
     assert (edge > 0.99).all(), "something is cut off at the edge"
