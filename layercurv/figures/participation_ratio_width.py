@@ -10,7 +10,7 @@ from layercurv.fits import participation_ratio
 
 __all__ = ["RECORDS", "draw"]
 
-WIDTHS = (64, 128, 256, 512, 1024, 2048)
+WIDTHS = (64, 128, 256, 512, 1024, 2048, 4096)
 RECORDS = (
     *(f"participation_ratio/mlp_width{width}_cifar10_seed{seed}.small.json" for width in WIDTHS for seed in range(3)),
     AUDIT,

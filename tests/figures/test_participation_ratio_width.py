@@ -8,7 +8,7 @@ from layercurv.figures.style import BLUE, VERMILION
 from tests.compare import assert_close
 from tests.figures.frozen import axes_of, read, records_of
 
-WIDTHS = (64, 128, 256, 512, 1024, 2048)
+WIDTHS = (64, 128, 256, 512, 1024, 2048, 4096)
 
 
 @pytest.fixture(scope="module")
