@@ -15,7 +15,8 @@ from tests.conftest import ROOT
 
 # Names of layers by kind, written down from the networks' own names.
 PATTERNS = {
-    "conv": r"features(\.\d+)+(\.conv(\.\d+)+|\.block\.0)?|conv\d|layer\d.*(conv\d|downsample\.0)|.*patch_embeddings\.projection",
+    "conv": r"features(\.\d+)+(\.conv(\.\d+)+|\.block\.0)?"
+    r"|conv\d|layer\d.*(conv\d|downsample\.0)|.*patch_embeddings\.projection",
     "attention_qkv": r".*attention\.[qkv]_proj|.*attn\.c_attn",
     "attention_projection": r".*attention\.o_proj|.*attn\.c_proj",
     "mlp_up": r".*mlp\.(fc1|c_fc)|.*block\.3",
