@@ -13,8 +13,8 @@ from layercurv.figures.layer_roles import (
     layers_of_role,
     seed_interval,
 )
+from layercurv.figures.printed import AUDIT, printed_values
 from layercurv.figures.style import BLACK, BLUE, GREEN, GREY, PAGE_INCHES, PURPLE, VERMILION, new_figure
-from layercurv.results.store import AUDIT
 
 __all__ = ["RECORDS", "draw"]
 
@@ -159,7 +159,7 @@ def published(audit: dict, row: str) -> tuple[list[float], list[float]]:
         The printed number, and its readings; none where no published file bears on it.
     """
     found = audit["measurements"]["rows"][row]
-    return [float(value) for value in found["stated"]], [v for reading in found["readings"] for v in reading["values"]]
+    return list(printed_values([audit], row)), [v for reading in found["readings"] for v in reading["values"]]
 
 
 def _label(role: str, network: str, n_layers: int) -> str:

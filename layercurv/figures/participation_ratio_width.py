@@ -6,7 +6,7 @@ from matplotlib.lines import Line2D
 
 from layercurv.figures.printed import AUDIT, printed_values
 from layercurv.figures.style import BLUE, COLUMN_INCHES, GREY, VERMILION, new_figure
-from layercurv.fits import participation_ratio
+from layercurv.fits import participation_ratio, usable_directions
 
 __all__ = ["RECORDS", "draw"]
 
@@ -64,8 +64,8 @@ def curvature_ratio(layer: dict) -> float:
     Returns:
         The participation ratio over directions that are not null and curve upwards.
     """
-    h, is_null = np.array(layer["curvatures"]), np.array(layer["is_null"])
-    return participation_ratio(h[~is_null & (h > 0)])
+    used = usable_directions(*(layer[key] for key in ("singular_values", "curvatures", "is_null")))
+    return participation_ratio(np.array(layer["curvatures"])[used])
 
 
 def gradient_ratio(layer: dict) -> float:

@@ -8,12 +8,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 
+from layercurv.figures.printed import AUDIT, printed_values
 from layercurv.figures.rank_profile_fits import LAWS, NETWORKS, by_network, compare_laws, profile
 from layercurv.figures.rank_profile_fits import RECORDS as MEASURED_RECORDS
 from layercurv.figures.style import BLACK, GREY, PAGE_INCHES, SKY, new_figure
 from layercurv.fits import label_agreement
 from layercurv.fits.model_selection import CLEAR_MARGIN
-from layercurv.results.store import AUDIT
 
 __all__ = ["RECORDS", "draw"]
 
@@ -82,10 +82,9 @@ def printed_shares(audit: dict, network: str) -> dict[int, float]:
     Returns:
         Epoch to the share of layers.
     """
-    rows = audit["measurements"]["rows"]
 
-    def number(id_: str) -> int:
-        return int(rows[id_]["stated"][0])
+    def number(row: str) -> float:
+        return printed_values([audit], row)[0]
 
     return {epoch: number(won) / sum(map(number, all_)) for epoch, (won, all_) in PRINTED[network].items()}
 
