@@ -6,6 +6,7 @@
 - `quartiles`: alpha along the spectrum
 - `alpha_controls`: alpha without the largest direction, and robustly
 - `decomposition`: the five slopes whose sum is alpha
+- `selection`: alpha as two, an information term and a selection term; what noise alone would give
 - `bootstrap`: an interval of alpha from the scatter of samples
 - `transfer`, `transfer_null`: the error of s = alpha*gamma, its bound, a held-out error and two null distributions
 - `model_selection`: which law a rank profile follows, by BIC
@@ -37,6 +38,7 @@ from layercurv.fits.power_law import PowerLawFit, fit_power_law
 from layercurv.fits.prediction import mean_interval, prediction_interval, seeds_p_value
 from layercurv.fits.quartiles import alpha_by_quartile
 from layercurv.fits.robust import robust_slope
+from layercurv.fits.selection import null_exponents, selection_terms, unselected_exponent
 from layercurv.fits.separable_variance import predicted_singular_values, sampled_singular_values
 from layercurv.fits.spectral_exponents import fit_alpha, fit_spectral_exponents, usable_directions
 from layercurv.fits.synthetic_spectra import synthetic_agreement
@@ -69,6 +71,7 @@ __all__ = [
     "label_agreement",
     "log_mismatch",
     "mean_interval",
+    "null_exponents",
     "participation_ratio",
     "predicted_singular_values",
     "prediction_interval",
@@ -80,11 +83,13 @@ __all__ = [
     "robust_slope",
     "sampled_singular_values",
     "seeds_p_value",
+    "selection_terms",
     "shape_mismatch",
     "synthetic_agreement",
     "tail_exponent",
     "transfer_bound",
     "transfer_errors",
+    "unselected_exponent",
     "usable_directions",
     "winners_count",
     "without_trend",
