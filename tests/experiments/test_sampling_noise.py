@@ -40,7 +40,8 @@ def test_the_batch_gradient_is_the_mean_of_its_samples(pair):
     # M is at least the squared mean: sigma_k^2 cannot exceed it, and c_k not B.
     for layer in pair[1]["layers"]:
         sigma, M = (np.array(layer["true"][key]) for key in ("singular_values", "second_moments"))
-        assert (sigma**2 <= M * (1 + 1e-5)).all(), layer["name"]
+        used = ~np.array(layer["true"]["is_null"])  # a null direction's sigma is the rounding error of the sum
+        assert (sigma**2 <= M * (1 + 1e-5))[used].all(), layer["name"]
 
 
 def test_curvature_on_a_relu_network_is_the_gauss_newton_value_and_else_exact(pair):
