@@ -6,6 +6,7 @@ g groups each pixel counts g times, once per group, with that group's inputs and
 outside the group's rows; so every formula for positions holds for groups too.
 """
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -319,4 +320,9 @@ class AppliedLayer:
         Returns:
             The gradient of each sample in the weight matrix, [N, m, n].
         """
-        return (self.output_columns(d).mT @ self.input_columns()).flatten(1, 2)
+        return (self.output_columns(d).mT @ self._kept_columns).flatten(1, 2)
+
+    @functools.cached_property
+    def _kept_columns(self) -> torch.Tensor:
+        # Kept for all gradients of a micro-batch: building the patches takes longer than the product with them.
+        return self.input_columns().contiguous()
