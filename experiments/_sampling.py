@@ -1,5 +1,6 @@
 """Samples and network of the two experiments on sampling noise: a batch, a fresh one of its size, and a pool."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from torch import nn
 from experiments._curvature import DTYPES, draw_batches
 from experiments._runner import Run
 from experiments._training import TrainedModel, load_data, trained_model
-from layercurv.curvature import CrossEntropy, Directions, Moments, WeightLayer, sweep
+from layercurv.curvature import CrossEntropy, Directions, Moments, WeightLayer, mean_gradients, sweep
 from layercurv.data import ImageData, TextWindows
 from layercurv.errors import InputError
 from layercurv.training import load_checkpoint, save_checkpoint, weights_checksum
@@ -77,12 +78,18 @@ def prepare_samples(run: Run) -> Sampled:
     B, micro = cfg.curvature.n_samples, cfg.curvature.micro_batch
     if B % micro:
         raise InputError(f"curvature.n_samples: expected a multiple of curvature.micro_batch ({micro}), got {B}")
-    drawn, n = draw_batches(run, data, 2 * B + cfg.sampling.n_pool), B // micro
+    reserved, n_pool = cfg.sampling.n_reserved, cfg.sampling.n_pool
+    if reserved < 2 * B or reserved % micro:
+        raise InputError(
+            f"sampling.n_reserved: expected a multiple of curvature.micro_batch ({micro}) from {2 * B} on (batch and "
+            f"fresh samples), got {reserved}"
+        )
+    drawn, n = draw_batches(run, data, reserved + n_pool), B // micro
     trained = trained_model(run, data)
     epoch = cfg.sampling.epoch
     model = trained.model if epoch is None else trained.at_epoch(epoch)
     model = model.to(DTYPES[cfg.curvature.dtype])
-    return Sampled(model, trained, data, drawn[:n], drawn[n : 2 * n], drawn[2 * n :])
+    return Sampled(model, trained, data, drawn[:n], drawn[n : 2 * n], drawn[reserved // micro :])
 
 
 def sweep_once(run: Run, model: nn.Module, batches: Batches, layers: list[WeightLayer], *visitors) -> None:
@@ -98,6 +105,28 @@ def sweep_once(run: Run, model: nn.Module, batches: Batches, layers: list[Weight
     sweep(
         model, CrossEntropy(), batches, layers, visitors, n_sampled=run.cfg.sampling.sampled_columns, seed=run.cfg.seed
     )
+
+
+def pool_gradients(run: Run, sampled: Sampled, layers: list[WeightLayer]) -> dict[str, torch.Tensor]:
+    """Give the pool's mean gradient, computed once for all batches of a network.
+
+    Args:
+        run: The run.
+        sampled: Network and samples.
+        layers: The layers.
+
+    Returns:
+        Layer name to dL/dW, [m, n] float64.
+    """
+    cfg = run.cfg.sampling
+    path, fingerprint = run.checkpoint("pool", "model", "data", "optimizer", "training", "device")
+    key = f"{cfg.epoch} {cfg.n_reserved} {cfg.n_pool} {run.cfg.curvature.dtype} {[layer.name for layer in layers]}"
+    path = path.with_name(f"pool-{hashlib.sha256((key + fingerprint).encode()).hexdigest()[:16]}.pt")
+    found = load_checkpoint(path, fingerprint, run.device)
+    if found is None:
+        found = mean_gradients(sampled.model, CrossEntropy(), sampled.pool, layers)
+        save_checkpoint(path, found, fingerprint)
+    return found
 
 
 def joined(parts: list[Directions]) -> Directions:

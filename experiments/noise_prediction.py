@@ -10,14 +10,12 @@ import torch
 from experiments._curvature import chosen_layers
 from experiments._layers import identity, or_missing
 from experiments._runner import Run, launch
-from experiments._sampling import Sampled, in_groups, joined, prepare_samples, split, sweep_once
+from experiments._sampling import Sampled, in_groups, joined, pool_gradients, prepare_samples, split, sweep_once
 from layercurv.curvature import (
-    CrossEntropy,
     DirectionalMoments,
     KroneckerFactors,
     SignFlips,
     WeightLayer,
-    mean_gradients,
     separable_gaussian,
     top_singular_directions,
 )
@@ -80,7 +78,7 @@ def draw_gradients(run: Run, sampled: Sampled, layers: list[WeightLayer]) -> tup
     """
     cfg, facts = run.cfg.sampling.n_draws, sampled.facts()
     B, T = facts["n_samples"], facts["labels_per_sample"]
-    pool = mean_gradients(sampled.model, CrossEntropy(), sampled.pool, layers)
+    pool = pool_gradients(run, sampled, layers)
     n_model = max(cfg.model_noise, cfg.signal_plus_noise)
     flips = SignFlips(layers, {"empirical": cfg.sign_flips, "ggn": n_model}, run.cfg.seed)
     factors = KroneckerFactors(layers)

@@ -12,7 +12,16 @@ import torch
 from experiments._curvature import check_engines, chosen_layers, evenly_spread, subset
 from experiments._layers import identity, or_missing
 from experiments._runner import Run, launch
-from experiments._sampling import Batches, Sampled, in_groups, joined, prepare_samples, split, sweep_once
+from experiments._sampling import (
+    Batches,
+    Sampled,
+    in_groups,
+    joined,
+    pool_gradients,
+    prepare_samples,
+    split,
+    sweep_once,
+)
 from layercurv.curvature import (
     CrossEntropy,
     DirectionalMoments,
@@ -21,7 +30,6 @@ from layercurv.curvature import (
     WeightLayer,
     directional_curvature,
     gradient_directions,
-    mean_gradients,
     with_model_labels,
 )
 from layercurv.fits import selection_terms, unselected_exponent
@@ -63,7 +71,7 @@ def measure_group(run: Run, sampled: Sampled, layers: list[WeightLayer]) -> list
     batches = {"true": sampled.batch, "model": with_model_labels(model, LOSS, sampled.batch, run.cfg.seed)}
     fresh = {"true": sampled.fresh, "model": with_model_labels(model, LOSS, sampled.fresh, run.cfg.seed + 1)}
     directions = {kind: gradient_directions(model, LOSS, batches[kind], layers, top_k) for kind in LABELS}
-    pool = mean_gradients(model, LOSS, sampled.pool, layers)
+    pool = pool_gradients(run, sampled, layers)
     on_batch = moments_of(run, sampled, layers, directions, batches)
     on_fresh = moments_of(run, sampled, layers, directions, fresh)
     exact = exact_curvatures(run, sampled, directions["true"], on_batch)

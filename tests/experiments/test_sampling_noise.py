@@ -86,5 +86,10 @@ def test_weights_from_along_the_training_differ(folder):
 
 
 def test_a_batch_of_no_whole_micro_batches_is_refused(folder):
-    with pytest.raises(InputError, match=r"curvature.n_samples: expected a multiple of curvature.micro_batch \(32\)"):
+    with pytest.raises(InputError, match=r"curvature.n_samples: expected a multiple of curvature.micro_batch \(64\)"):
         smoke_record("sampling_noise", folder, "curvature.n_samples=33", variant="odd")
+
+
+def test_a_batch_larger_than_what_is_reserved_is_refused(folder):
+    with pytest.raises(InputError, match=r"sampling.n_reserved: .* from 256 on .*, got 128"):
+        smoke_record("sampling_noise", folder, "curvature.n_samples=128", variant="large")
