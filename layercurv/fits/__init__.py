@@ -7,6 +7,7 @@
 - `alpha_controls`: alpha without the largest direction, and robustly
 - `decomposition`: the five slopes whose sum is alpha
 - `selection`: alpha as two, an information term and a selection term; what noise alone would give
+- `forecast`: predictions made beforehand against what was measured
 - `bootstrap`: an interval of alpha from the scatter of samples
 - `transfer`, `transfer_null`: the error of s = alpha*gamma, its bound, a held-out error and two null distributions
 - `model_selection`: which law a rank profile follows, by BIC
@@ -31,6 +32,7 @@ from layercurv.fits.decomposition import alignment_terms, decomposition_slopes
 from layercurv.fits.determination import r_squared
 from layercurv.fits.deterministic_equivalent import count_above
 from layercurv.fits.equivalence import difference_interval, equivalence_test, holm
+from layercurv.fits.forecast import forecast_correlation, forecast_coverage, forecast_errors, forecast_skill
 from layercurv.fits.kronecker_quality import concentration_slack, log_mismatch, shape_mismatch
 from layercurv.fits.model_selection import profile_bic, winners_count
 from layercurv.fits.participation import effective_rank, finite_zeta_bound, participation_ratio, zeta_bound
@@ -64,6 +66,10 @@ __all__ = [
     "fit_alpha",
     "fit_power_law",
     "fit_spectral_exponents",
+    "forecast_correlation",
+    "forecast_coverage",
+    "forecast_errors",
+    "forecast_skill",
     "gaussian_spectra",
     "gaussian_tail_exponents",
     "held_out_error",

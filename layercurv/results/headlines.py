@@ -9,8 +9,9 @@ from statistics import fmean, median
 ROLES = {
     "attention_qkv": r"\.(query|key|value|c_attn|q_proj|k_proj|v_proj)$",
     "attention_projection": r"(attention\.output\.dense|attn\.c_proj|o_proj)$",
-    "mlp_up": r"(intermediate\.dense|mlp\.c_fc|mlp\.fc1|block\.3)$",
-    "mlp_down": r"(output\.dense|mlp\.c_proj|mlp\.fc2|block\.5)$",
+    "mlp_gate": r"gate_proj$",
+    "mlp_up": r"(intermediate\.dense|mlp\.c_fc|mlp\.fc1|up_proj|block\.3)$",
+    "mlp_down": r"(output\.dense|mlp\.c_proj|mlp\.fc2|down_proj|block\.5)$",
     "head": r"(^|\.)(fc|classifier|lm_head|score|head)(\.\d+)?$",
 }
 
