@@ -4,7 +4,9 @@
 - `transformers_import`: transformers, after torchvision
 - `sizes`: checks of the sizes asked for
 - `resnet`: ResNet-18 and ResNet-50 with a width option, the CIFAR stem or torchvision's
+- `weight_files`: files of weights that others trained, checksums verified
 - `resnet50_pqf`: ResNet-50 with ImageNet weights, torchvision's or product-quantised ones
+- `resnet_cifar_published`: ResNet-20 to ResNet-56 for CIFAR-10 with published weights
 - `vgg`: VGG-11 and VGG-16 with a width option and one linear head
 - `mobilenet_v2`: MobileNetV2, with a stem for small images
 - `convnext`: ConvNeXt with any widths, depths and patch size
@@ -23,6 +25,7 @@ from layercurv.models.mlp import mlp
 from layercurv.models.mobilenet_v2 import mobilenet_v2
 from layercurv.models.resnet import resnet18_cifar, resnet50
 from layercurv.models.resnet50_pqf import resnet50_imagenet
+from layercurv.models.resnet_cifar_published import published_resnet_cifar
 from layercurv.models.vgg import vgg
 
 __all__ = [
@@ -30,6 +33,7 @@ __all__ = [
     "deep_linear",
     "mlp",
     "mobilenet_v2",
+    "published_resnet_cifar",
     "resnet18_cifar",
     "resnet50",
     "resnet50_imagenet",

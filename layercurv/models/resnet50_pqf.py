@@ -1,18 +1,12 @@
 """ResNet-50 with ImageNet weights: torchvision's own, or a product-quantised copy in a local file of 4 MB."""
 
-import json
-from pathlib import Path
-
 import torch
 from safetensors.torch import load_file
 from torch import nn
 
 from layercurv.errors import InputError, choose
-from layercurv.files import sha256_file
 from layercurv.models.vision_import import torchvision
-
-_FOLDER = "resnet50-pqf-large"
-_FILE = f"{_FOLDER}/compact.safetensors"
+from layercurv.models.weight_files import verified_weights
 
 
 def resnet50_imagenet(weights: str, root: str | None = None) -> nn.Module:
@@ -82,25 +76,8 @@ def _torchvision_weights(name: str) -> dict[str, torch.Tensor]:
 
 
 def _quantised_weights(root: str | None) -> dict[str, torch.Tensor]:
-    compact = load_file(_verified_file(root))
+    elsewhere = "torchvision's own weights need no file: resnet50_imagenet(weights='IMAGENET1K_V1'), online"
+    compact = load_file(verified_weights(root, "resnet50-pqf-large", "compact.safetensors", elsewhere).path)
     with torch.device("meta"):
         shapes = {name: value.shape for name, value in torchvision.models.resnet50().state_dict().items()}
     return decode(compact, shapes)
-
-
-def _verified_file(root: str | None) -> Path:
-    elsewhere = "torchvision's own weights need no file: resnet50_imagenet(weights='IMAGENET1K_V1'), online"
-    if root is None:
-        raise InputError(f"model.root: expected a folder with MANIFEST.json and {_FILE}, got none; {elsewhere}")
-    manifest, path = Path(root) / "MANIFEST.json", Path(root) / _FILE
-    for needed in (manifest, path):
-        if not needed.is_file():
-            raise InputError(f"model.root={root}: expected MANIFEST.json and {_FILE}, found no {needed}; {elsewhere}")
-    listed = json.loads(manifest.read_text(encoding="utf-8"))["datasets"].get(_FOLDER, {"shards": []})
-    expected = {shard["file"]: shard["sha256"] for shard in listed["shards"]}.get(_FILE)
-    if expected is None:
-        raise InputError(f"{manifest}: expected it to list {_FILE} with its SHA-256, it does not; {elsewhere}")
-    found = sha256_file(path)
-    if found != expected:
-        raise InputError(f"{path}: expected SHA-256 {expected}, got {found}; fetch the file again. {elsewhere}")
-    return path
