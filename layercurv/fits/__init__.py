@@ -1,5 +1,6 @@
 """Fits on plain numbers (numpy and scipy only).
 
+- `reproducible`: sums, logarithms and exponentials that have the same bits on every machine
 - `power_law`: one log-log least-squares line with its interval
 - `robust`: log-log slopes that a few points cannot carry away
 - `spectral_exponents`: alpha, gamma and s of one layer from its sigma and h lists
