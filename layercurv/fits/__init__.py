@@ -31,7 +31,7 @@ from layercurv.fits.decomposition import alignment_terms, decomposition_slopes
 from layercurv.fits.determination import r_squared
 from layercurv.fits.deterministic_equivalent import count_above
 from layercurv.fits.equivalence import difference_interval, equivalence_test, holm
-from layercurv.fits.kronecker_quality import concentration_slack, log_mismatch, shape_mismatch
+from layercurv.fits.kronecker_quality import concentration_slack, log_correlation, log_mismatch, shape_mismatch
 from layercurv.fits.model_selection import profile_bic, winners_count
 from layercurv.fits.participation import effective_rank, finite_zeta_bound, participation_ratio, zeta_bound
 from layercurv.fits.power_law import PowerLawFit, fit_power_law
@@ -68,6 +68,7 @@ __all__ = [
     "held_out_error",
     "holm",
     "label_agreement",
+    "log_correlation",
     "log_mismatch",
     "mean_interval",
     "participation_ratio",

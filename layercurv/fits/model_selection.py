@@ -6,7 +6,7 @@ from statistics import median
 import numpy as np
 
 from layercurv.errors import InputError
-from layercurv.fits.reproducible import inner, log, total
+from layercurv.fits.reproducible import deviations, inner, log
 
 MODELS = ("power_law", "exponential", "log_normal")
 CLEAR_MARGIN = 6.0  # "strong" evidence: Kass and Raftery (1995), Bayes factors, section 3.2
@@ -101,8 +101,8 @@ def _least_squares(columns: list[np.ndarray], log_v: np.ndarray) -> tuple[dict, 
     residuals = log_v - _combined(columns, coefficients)
     floor = _rounding(log_v)
     rss = max(inner(residuals, residuals), floor)
-    deviations = log_v - total(log_v) / n
-    tss = inner(deviations, deviations)
+    around_mean = deviations(log_v)
+    tss = inner(around_mean, around_mean)
     log_variance, log_n = log([rss / n, n]).tolist()
     r2 = 1.0 - rss / tss if tss > floor else 1.0
     return {"bic": n * log_variance + p * log_n, "rss": rss, "r2": r2, "coefficients": coefficients}, residuals

@@ -60,6 +60,18 @@ def inner(x: np.ndarray, y: np.ndarray) -> float:
     return math.fsum((x * y).tolist())
 
 
+def deviations(x: np.ndarray) -> np.ndarray:
+    """Subtract the mean.
+
+    Args:
+        x: Finite values, shape [n], n >= 1.
+
+    Returns:
+        x less its mean, shape [n].
+    """
+    return x - total(x) / x.size
+
+
 def log(x) -> np.ndarray:
     """Take natural logarithms.
 
@@ -86,7 +98,7 @@ def exp(x) -> np.ndarray:
     """Take exponentials.
 
     Args:
-        x: Values between -700 and 700, of any shape.
+        x: Values up to 709, of any shape.
 
     Returns:
         e^x in float64, of the same shape.
@@ -95,7 +107,7 @@ def exp(x) -> np.ndarray:
         >>> exp([0.0, 1.0]).round(12).tolist()
         [1.0, 2.718281828459]
     """
-    x = np.asarray(x, dtype=np.float64)
+    x = np.maximum(x, -750.0)  # already zero
     exponent = np.rint(x * (1 / (LN2_HIGH + LN2_LOW)))
     high, low = x - exponent * LN2_HIGH, exponent * LN2_LOW
     r = high - low
