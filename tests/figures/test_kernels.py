@@ -4,19 +4,10 @@ import json
 import os
 import subprocess
 
-import numpy as np
 import pytest
 
 from layercurv.figures.registry import FIGURES
-
-NUMPY_FEATURES = " ".join(np.show_config(mode="dicts")["SIMD Extensions"].get("found", []))
-# What OpenBLAS, numpy and the C library are told of the processor.
-OLDEST = {
-    "OPENBLAS_CORETYPE": "Prescott",
-    "NPY_DISABLE_CPU_FEATURES": NUMPY_FEATURES,
-    "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-FMA,-AVX2",
-}
-
+from tests.same_bytes import OLDEST
 
 # Those whose files, or places below the digits of a file, kernels did move.
 MOVED = (
