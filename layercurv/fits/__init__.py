@@ -1,5 +1,6 @@
 """Fits on plain numbers (numpy and scipy only).
 
+- `reproducible`: sums, logarithms and exponentials that have the same bits on every machine
 - `power_law`: one log-log least-squares line with its interval
 - `robust`: log-log slopes that a few points cannot carry away
 - `spectral_exponents`: alpha, gamma and s of one layer from its sigma and h lists
@@ -33,7 +34,7 @@ from layercurv.fits.determination import r_squared
 from layercurv.fits.deterministic_equivalent import count_above
 from layercurv.fits.equivalence import difference_interval, equivalence_test, holm
 from layercurv.fits.forecast import forecast_correlation, forecast_coverage, forecast_errors, forecast_skill
-from layercurv.fits.kronecker_quality import concentration_slack, log_mismatch, shape_mismatch
+from layercurv.fits.kronecker_quality import concentration_slack, log_correlation, log_mismatch, shape_mismatch
 from layercurv.fits.model_selection import profile_bic, winners_count
 from layercurv.fits.participation import effective_rank, finite_zeta_bound, participation_ratio, zeta_bound
 from layercurv.fits.power_law import PowerLawFit, fit_power_law
@@ -75,6 +76,7 @@ __all__ = [
     "held_out_error",
     "holm",
     "label_agreement",
+    "log_correlation",
     "log_mismatch",
     "mean_interval",
     "null_exponents",
