@@ -1,6 +1,7 @@
 """Atomic writes, checksums, and where the checkout is."""
 
 import hashlib
+import importlib.util
 import os
 import tempfile
 from collections.abc import Generator
@@ -33,6 +34,23 @@ def sha256_file(path: Path) -> str:
     """
     with Path(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def installed_file(name: str) -> Path | None:
+    """Find a file by its path, or else in an installed package, which is not imported.
+
+    Args:
+        name: A path, or "package/file" with the package's import name.
+
+    Returns:
+        The file; None if there is neither.
+    """
+    if Path(name).is_file():
+        return Path(name)
+    package, _, inside = name.partition("/")
+    found = importlib.util.find_spec(package) if package.isidentifier() else None
+    folders = (found and found.submodule_search_locations) or ()
+    return next((Path(folder) / inside for folder in folders if (Path(folder) / inside).is_file()), None)
 
 
 @contextmanager

@@ -18,7 +18,9 @@ class Shards:
     expected_pixels: dict[str, str]  # split -> SHA-256 of the decoded uint8 NCHW array, where the source states it
 
 
-def open_shards(name: str, root: str | None, hub: str | None, names: dict[str, str]) -> Shards:
+def open_shards(
+    name: str, root: str | None, hub: str | None, names: dict[str, str], hub_subset: str | None = None
+) -> Shards:
     """Open a data set from a local folder if `root` is given, else from the hub.
 
     Args:
@@ -26,6 +28,7 @@ def open_shards(name: str, root: str | None, hub: str | None, names: dict[str, s
         root: Folder holding MANIFEST.json and one folder per data set; None asks the hub.
         hub: Name on the hub, such as "uoft-cs/cifar10"; None if it is not there.
         names: For each split wanted ("train", "test"), the data set's own name of it ("valid").
+        hub_subset: Which of the hub's configurations of the data set, such as "wikitext-2-v1"; None if it has one only.
 
     Returns:
         The splits, by the names wanted.
@@ -39,7 +42,7 @@ def open_shards(name: str, root: str | None, hub: str | None, names: dict[str, s
         raise InputError(
             f"{name} is not on the hub: set data.root=FOLDER, where FOLDER holds MANIFEST.json and {name}/"
         )
-    return _open_hub(name, hub, names)
+    return _open_hub(name, hub, names, hub_subset)
 
 
 def _open_local(name: str, root: Path, names: dict[str, str]) -> Shards:
@@ -81,14 +84,14 @@ def _verified(root: Path, shard: dict) -> str:
     return found
 
 
-def _open_hub(name: str, hub: str, names: dict[str, str]) -> Shards:
+def _open_hub(name: str, hub: str, names: dict[str, str], subset: str | None) -> Shards:
     import datasets
     import huggingface_hub
 
     huggingface_hub.utils.logging.set_verbosity_error()  # its retry notices would bury the one message below
     try:
         # `datasets` verifies the hub's own size and checksum records while it downloads.
-        loaded = datasets.load_dataset(hub, verification_mode="all_checks")
+        loaded = datasets.load_dataset(hub, subset, verification_mode="all_checks")
     except (ConnectionError, OSError, datasets.exceptions.DatasetsError) as error:
         files = ",".join(names.values())
         raise InputError(

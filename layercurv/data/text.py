@@ -1,4 +1,4 @@
-"""Cut real text into windows: the next byte as target, or the author as label."""
+"""Cut real text into windows: the next byte or token as target, or the author as label."""
 
 import hashlib
 
@@ -19,6 +19,8 @@ def load_text(
     root: str | None = None,
     train_limit: int | None = None,
     test_limit: int | None = None,
+    tokenizer=None,
+    hub_subset: str | None = None,
 ) -> TextWindows:
     """Load a language model's text; windows follow each other without overlap.
 
@@ -32,17 +34,19 @@ def load_text(
         root: Folder with MANIFEST.json; None downloads from the hub.
         train_limit: Keep the first training windows only; None keeps all.
         test_limit: Likewise for the test windows.
+        tokenizer: A tokenizer of transformers; None makes every byte a token.
+        hub_subset: Which of the hub's configurations of the data set, where it has several.
 
     Returns:
-        The windows; checksums of shards and of the joined text are in the provenance.
+        The windows; checksums of shards and of the joined text, as tokens, are in the provenance.
     """
-    shards = open_shards(name, root, hub, {"train": train_split, "test": test_split})
-    tokens = {split: _tokens("".join(rows[text_column])) for split, rows in shards.splits.items()}
+    shards = open_shards(name, root, hub, {"train": train_split, "test": test_split}, hub_subset)
+    tokens = {split: _tokens("".join(rows[text_column]), tokenizer) for split, rows in shards.splits.items()}
     windows = {
         split: _next_token_windows(tokens[split], sequence_length, limit)
         for split, limit in (("train", train_limit), ("test", test_limit))
     }
-    return _windows(name, shards, tokens, windows, N_BYTES)
+    return _windows(name, shards, tokens, windows, N_BYTES if tokenizer is None else len(tokenizer))
 
 
 def load_authors(
@@ -137,7 +141,9 @@ def generate_text(
     return TextWindows(*parts, n_classes or N_BYTES, provenance)
 
 
-def _tokens(text: str) -> torch.Tensor:
+def _tokens(text: str, tokenizer=None) -> torch.Tensor:
+    if tokenizer is not None:
+        return torch.tensor(tokenizer.encode(text, add_special_tokens=False, verbose=False), dtype=torch.int32)
     return torch.frombuffer(bytearray(text.encode()), dtype=torch.uint8)
 
 

@@ -1,6 +1,7 @@
-"""Text as byte tokens in memory: a language model's stream, or labelled windows for a classifier.
+"""Text as tokens in memory: a language model's stream, or labelled windows for a classifier.
 
-The tokenizer is the UTF-8 encoding itself, as in ByT5 (Xue et al. 2022): 256 tokens, nothing out of vocabulary.
+For networks of our own the tokenizer is the UTF-8 encoding itself, as in ByT5 (Xue et al. 2022): 256 tokens, nothing out
+of vocabulary. Networks that others trained bring theirs.
 """
 
 from collections.abc import Iterator
@@ -18,11 +19,11 @@ N_BYTES = 256
 class TextWindows:
     """Windows of T tokens with their targets: the next tokens, or one label each."""
 
-    train_inputs: torch.Tensor  # [n_train, T] uint8
-    train_targets: torch.Tensor  # [n_train, T] uint8, or [n_train] int64 labels
-    test_inputs: torch.Tensor  # [n_test, T] uint8
-    test_targets: torch.Tensor  # [n_test, T] uint8, or [n_test] int64 labels
-    n_classes: int  # 256 for next tokens
+    train_inputs: torch.Tensor  # [n_train, T] uint8 bytes, or int32 token ids
+    train_targets: torch.Tensor  # [n_train, T] alike, or [n_train] int64 labels
+    test_inputs: torch.Tensor  # [n_test, T]
+    test_targets: torch.Tensor  # [n_test, T], or [n_test] int64 labels
+    n_classes: int  # the vocabulary's size for next tokens: 256 bytes
     provenance: dict  # source, checksums, counts: goes into the record
 
     def to(self, device: torch.device) -> "TextWindows":

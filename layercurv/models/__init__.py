@@ -15,8 +15,9 @@
 - `norms`: RMSNorm, BatchNorm over tokens or nothing in the place of LayerNorm
 - `vit`: the vision transformer
 - `gpt2`: GPT-2, as language model and as classifier
+- `causal_lm`: language models that others trained, from a GGUF file or the hub
 
-`vit` and `gpt2` are imported by name only: they load transformers, which takes seconds.
+`vit`, `gpt2` and `causal_lm` are imported by name only: they load transformers, which takes seconds.
 """
 
 from layercurv.models.convnext import convnext

@@ -53,7 +53,24 @@ def verified_weights(root: str | Path | None, folder: str, file: str, elsewhere:
     expected = {shard["file"]: shard["sha256"] for shard in listed["shards"]}.get(name)
     if expected is None:
         raise InputError(f"{manifest}: expected it to list {name} with its SHA-256, it does not; {elsewhere}")
+    return verified_file(path, expected, elsewhere)
+
+
+def verified_file(path: Path, sha256: str, elsewhere: str) -> WeightFile:
+    """Compare a file of weights with the checksum it should have.
+
+    Args:
+        path: The file.
+        sha256: What is expected.
+        elsewhere: What else a user can do; ends the message.
+
+    Returns:
+        The file.
+
+    Raises:
+        InputError: If it is another one.
+    """
     found = sha256_file(path)
-    if found != expected:
-        raise InputError(f"{path}: expected SHA-256 {expected}, got {found}; fetch the file again. {elsewhere}")
+    if found != sha256:
+        raise InputError(f"{path}: expected SHA-256 {sha256}, got {found}; fetch the file again. {elsewhere}")
     return WeightFile(path, found)
