@@ -1,7 +1,7 @@
 """Text as tokens in memory: a language model's stream, or labelled windows for a classifier.
 
-For networks of our own the tokenizer is the UTF-8 encoding itself, as in ByT5 (Xue et al. 2022): 256 tokens, nothing out
-of vocabulary. Networks that others trained bring theirs.
+For networks of our own the tokenizer is the UTF-8 encoding itself, as in ByT5 (Xue et al. 2022): 256 tokens, nothing
+out of vocabulary. Networks that others trained bring theirs.
 """
 
 from collections.abc import Iterator
