@@ -1,6 +1,6 @@
 """What a claim may recompute of `sampling_noise` and `noise_prediction` records, from their raw lists.
 
-Those of a layer take an item of `measurements.layers`; `median_noise_level` takes a whole `sampling_noise` record and
+Those of a layer take an item of `measurements.layers`; `median_*` take a whole `sampling_noise` record and
 `crossover_batch` a whole `noise_prediction` record (select `@`).
 """
 
@@ -78,40 +78,39 @@ def _ggn_share(layer: dict) -> float:
     return float(np.median(ratio))
 
 
-def noise_levels(measurements: dict) -> list[float]:
-    """Compute, for every layer, the mean over its directions of B T (u^T G' v)^2 / h on fresh samples.
-
-    Args:
-        measurements: Of a `sampling_noise` record.
-
-    Returns:
-        One value per layer; 1 is expected of noise alone, for labels that the network itself would draw.
-    """
-    n_labels = measurements["n_samples"] * measurements["labels_per_sample"]
-    levels = []
-    for layer in measurements["layers"]:
-        found = layer["true"]
-        used = ~np.asarray(found["is_null"])
-        means, h = (np.asarray(found[key])[used] for key in ("fresh_means", "fresh_ggn_curvatures"))
-        levels.append(float(np.mean(n_labels * means**2 / h)))
-    return levels
+def _fresh(layer: dict, key: str) -> np.ndarray:
+    return np.asarray(layer["true"][key])[~np.asarray(layer["true"]["is_null"])]
 
 
-def crossover_batches(measurements: dict) -> list[float]:
-    """Estimate B*, for every layer: trace of the noise covariance over the squared norm of the gradient without noise.
+def _noise_level(layer: dict, found: dict) -> float:
+    # B T (u^T G' v)^2 / h on fresh samples: 1 if the gradient is noise of labels as the network would draw them
+    squares = _fresh(layer, "fresh_means") ** 2 / _fresh(layer, "fresh_ggn_curvatures")
+    return found["n_samples"] * found["labels_per_sample"] * float(np.mean(squares))
 
-    Args:
-        measurements: Of a `noise_prediction` record.
 
-    Returns:
-        One value per layer; infinite where the pool's gradient is not above the noise left in it.
-    """
-    result = []
-    for layer in measurements["layers"]:
-        trace = measurements["n_samples"] * layer["noise_mean_squared_norm"]
-        signal = layer["pool_squared_norm"] - trace / measurements["n_pool"]
-        result.append(trace / signal if signal > 0 else float("inf"))
-    return result
+def _signal_ratio(layer: dict, found: dict) -> float:
+    # B (u^T G' v)^2 / M on fresh samples: 1 if the gradient is noise, of whatever labels
+    return found["n_samples"] * float(
+        np.mean(_fresh(layer, "fresh_means") ** 2 / _fresh(layer, "fresh_second_moments"))
+    )
+
+
+def _moment_share(layer: dict, found: dict) -> float:
+    # T M / h on fresh samples: 1 in expectation for labels as the network would draw them
+    ratios = _fresh(layer, "fresh_second_moments") / _fresh(layer, "fresh_ggn_curvatures")
+    return found["labels_per_sample"] * float(np.median(ratios))
+
+
+def _median_over_layers(of_layer: Callable[[dict, dict], float], record: dict) -> float:
+    found = record["measurements"]
+    return float(np.median([of_layer(layer, found) for layer in found["layers"]]))
+
+
+def _crossover_batch(layer: dict, found: dict) -> float:
+    # Trace of the noise covariance over the squared norm of the gradient without noise
+    trace = found["n_samples"] * layer["noise_mean_squared_norm"]
+    signal = layer["pool_squared_norm"] - trace / found["n_pool"]
+    return trace / signal if signal > 0 else float("inf")
 
 
 NOISE_QUANTITIES: dict[str, Callable[[dict], float]] = {
@@ -125,6 +124,8 @@ NOISE_QUANTITIES: dict[str, Callable[[dict], float]] = {
     "stored_noise_difference": _stored_difference,
     "ggn_share": _ggn_share,
     "mean_of_draws": lambda null: fmean(null["alphas"]),
-    "median_noise_level": lambda record: float(np.median(noise_levels(record["measurements"]))),
-    "crossover_batch": lambda record: float(np.median(crossover_batches(record["measurements"]))),
+    "median_noise_level": partial(_median_over_layers, _noise_level),
+    "median_signal_ratio": partial(_median_over_layers, _signal_ratio),
+    "median_moment_share": partial(_median_over_layers, _moment_share),
+    "crossover_batch": partial(_median_over_layers, _crossover_batch),
 }

@@ -28,7 +28,8 @@ class Outcome:
 
     role: str
     alpha: float  # along the batch gradient's directions, on the batch
-    predicted: float  # mean over sign flips
+    noise: float  # predicted by sign flips, mean over draws
+    mixture: float  # predicted by the pool's gradient plus noise, mean over draws
     unselected: float  # exponent of h on the root of the second moment, on fresh samples
 
 
@@ -72,7 +73,13 @@ def outcomes(predicted: dict, measured: dict) -> list[Outcome]:
     """
     layers = measured["measurements"]["layers"]
     return [
-        Outcome(role_in(layer, layers), alpha_of(layer), mean_alpha(said, "sign_flips"), _unselected(layer))
+        Outcome(
+            role_in(layer, layers),
+            alpha_of(layer),
+            mean_alpha(said, "sign_flips"),
+            mean_alpha(said, "signal_plus_noise"),
+            _unselected(layer),
+        )
         for said, layer in zip(predicted["measurements"]["layers"], layers, strict=True)
     ]
 
@@ -102,6 +109,24 @@ def mean_alpha(said: dict, kind: str) -> float:
         The mean exponent.
     """
     return float(np.mean(said[kind]["alphas"]))
+
+
+def crossover_batches(predicted: dict) -> list[float]:
+    """Estimate the batch at which signal equals noise, layer by layer.
+
+    Args:
+        predicted: A `noise_prediction` record.
+
+    Returns:
+        Trace of the noise covariance over the squared norm of the gradient without noise; infinite where the pool's
+        gradient is not above the noise left in it.
+    """
+    found, result = predicted["measurements"], []
+    for layer in found["layers"]:
+        trace = found["n_samples"] * layer["noise_mean_squared_norm"]
+        signal = layer["pool_squared_norm"] - trace / found["n_pool"]
+        result.append(trace / signal if signal > 0 else float("inf"))
+    return result
 
 
 def _unselected(layer: dict) -> float:

@@ -1,4 +1,4 @@
-"""What alpha is: two where the samples did not choose the directions, and elsewhere what noise alone predicts."""
+"""What alpha is: two along directions that other samples chose, else what noise, or signal and noise, predict."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -45,10 +45,15 @@ def draw(records: list[dict]) -> Figure:
     """
     found = {said["variant"]: outcomes(said, measured) for said, measured in pairs(records)}
     blind = [o for variant, layers in found.items() if not SUBJECTS[variant.rpartition("_seed")[0]] for o in layers]
-    figure = new_figure(PAGE_INCHES, 2.9)
-    by_kind, predicted = figure.subplots(1, 2, width_ratios=(1.45, 1))
+    figure = new_figure(PAGE_INCHES, 2.75)
+    by_kind, noise, mixture = figure.subplots(1, 3, width_ratios=(1.35, 1, 1))
     _draw_kinds(by_kind, [o for layers in found.values() for o in layers])
-    _draw_prediction(predicted, blind)
+    _draw_prediction(noise, [(o.noise, o) for o in blind])
+    noise.set(xlabel=r"$\alpha$ of the same gradients, random signs", ylabel=r"$\alpha$ measured afterwards")
+    noise.set_title("b  predicted from noise alone", loc="left")
+    _draw_prediction(mixture, [(o.mixture, o) for o in blind])
+    mixture.set(xlabel=r"$\alpha$ of other samples' gradient plus noise")
+    mixture.set_title("c  from signal and noise", loc="left")
     return figure
 
 
@@ -63,18 +68,16 @@ def _draw_kinds(axis: Axes, found: list[Outcome]) -> None:
     axis.axvline(2, color=GREY, lw=0.8, ls="--", zorder=0)
     axis.set_yticks(range(len(kinds)), [SHORT[kind] for kind in kinds])
     axis.set(ylim=(len(kinds) - 0.4, -0.6), xlim=LIMITS, xlabel="exponent")
-    axis.plot([], [], "o", color=BLUE, ms=3, mew=0, label="same samples choose directions (any colour)")
-    axis.plot([], [], "o", color=BLACK, ms=3, mew=0, label="other samples")
+    axis.plot([], [], "o", color=BLUE, ms=3, mew=0, label="on the samples that chose the directions")
+    axis.plot([], [], "o", color=BLACK, ms=3, mew=0, label="on other samples")
     axis.legend(loc="lower right", handletextpad=0.2)
     axis.set_title("a  curvature's exponent, every layer", loc="left")
 
 
-def _draw_prediction(axis: Axes, found: list[Outcome]) -> None:
+def _draw_prediction(axis: Axes, found: list[tuple[float, Outcome]]) -> None:
     axis.plot(LIMITS, LIMITS, color=GREY, lw=0.8, ls="--", zorder=0)
     for kind, color in COLORS.items():
-        some = [o for o in found if o.role == kind]
-        axis.plot([o.predicted for o in some], [o.alpha for o in some], "o", color=color, ms=2.6, mew=0, alpha=0.6)
-    axis.set(xlim=LIMITS, ylim=LIMITS, xlabel=r"$\alpha$ of the same gradients with random signs")
-    axis.set_ylabel(r"$\alpha$ measured afterwards")
+        some = [(said, o.alpha) for said, o in found if o.role == kind]
+        axis.plot([x for x, _ in some], [y for _, y in some], "o", color=color, ms=2.6, mew=0, alpha=0.6)
+    axis.set(xlim=LIMITS, ylim=LIMITS)
     axis.set_aspect("equal")
-    axis.set_title("b  predicted from noise alone", loc="left")

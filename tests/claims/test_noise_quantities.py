@@ -7,7 +7,12 @@ from layercurv.claims.published.load import load_rows
 from tests.noise_records import measured, predicted
 from tests.reference.noise import quantity as reference
 
-OF_RECORDS = {"median_noise_level": measured(), "crossover_batch": predicted()}
+OF_RECORDS = {
+    "median_noise_level": measured(),
+    "median_signal_ratio": measured(),
+    "median_moment_share": measured(),
+    "crossover_batch": predicted(),
+}
 
 
 @pytest.mark.parametrize("name", sorted(set(NOISE_QUANTITIES) - {*OF_RECORDS, "mean_of_draws", "ggn_share"}))

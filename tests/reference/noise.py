@@ -14,8 +14,8 @@ PUBLISHED = {
     "down": 1.15,
     "fc": (0.90 + 2.83 + 4.53) / 3,
 }
-_NAMES = ("ggn_share", "mean_of_draws", "median_noise_level", "crossover_batch", "stored_noise_difference")
-_STARTS = ("sampled_", "drawn_labels_", "unselected_")
+_NAMES = ("ggn_share", "mean_of_draws", "crossover_batch", "stored_noise_difference")
+_STARTS = ("sampled_", "drawn_labels_", "unselected_", "median_noise", "median_signal", "median_moment")
 
 
 def names(quantities) -> set[str]:
@@ -27,6 +27,10 @@ def quantity(name: str, item: dict) -> float:
         return statistics.fmean(item["alphas"])
     if name == "median_noise_level":
         return statistics.median(_noise_level(layer, item["measurements"]) for layer in item["measurements"]["layers"])
+    if name == "median_signal_ratio":
+        return statistics.median(_signal_ratio(layer, item["measurements"]) for layer in item["measurements"]["layers"])
+    if name == "median_moment_share":
+        return statistics.median(_moment_share(layer, item["measurements"]) for layer in item["measurements"]["layers"])
     if name == "crossover_batch":
         return statistics.median(_crossover(layer, item["measurements"]) for layer in item["measurements"]["layers"])
     if name == "ggn_share":
@@ -82,6 +86,18 @@ def _noise_level(layer: dict, found: dict) -> float:
     part, n = layer["true"], found["n_samples"] * found["labels_per_sample"]
     rows = zip(part["fresh_means"], part["fresh_ggn_curvatures"], part["is_null"], strict=True)
     return statistics.fmean(n * mean * mean / h for mean, h, null in rows if not null)
+
+
+def _signal_ratio(layer: dict, found: dict) -> float:
+    part = layer["true"]
+    rows = zip(part["fresh_means"], part["fresh_second_moments"], part["is_null"], strict=True)
+    return statistics.fmean(found["n_samples"] * mean * mean / m for mean, m, null in rows if not null)
+
+
+def _moment_share(layer: dict, found: dict) -> float:
+    part = layer["true"]
+    rows = zip(part["fresh_second_moments"], part["fresh_ggn_curvatures"], part["is_null"], strict=True)
+    return statistics.median(found["labels_per_sample"] * m / h for m, h, null in rows if not null)
 
 
 def _crossover(layer: dict, found: dict) -> float:
