@@ -52,6 +52,8 @@ REDUCERS: dict[str, Callable[[np.ndarray], float]] = {
     "std": _std,
     "min": lambda values: float(values.min()),
     "max": lambda values: float(values.max()),
+    "percentile_5": lambda values: float(np.percentile(values, 5)),
+    "percentile_95": lambda values: float(np.percentile(values, 95)),
     "root_mean_square": lambda values: float(np.sqrt(np.mean(np.square(values)))),
 }
 

@@ -99,6 +99,8 @@ def reduce(values: list, how: str) -> float:
     if how == "same" and len(set(values)) > 1:
         raise ValueError("they differ")
     named = {"count": len, "sum": math.fsum, "mean": statistics.fmean, "median": statistics.median, "min": min}
+    named["percentile_5"] = lambda v: np.quantile(v, 0.05)
+    named["percentile_95"] = lambda v: np.quantile(v, 0.95)
     named["root_mean_square"] = lambda v: math.sqrt(math.fsum(x * x for x in v) / len(v))
     return float((named | {"max": max, "std": statistics.stdev, "same": lambda v: v[0]})[how](values))
 

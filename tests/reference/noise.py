@@ -15,7 +15,16 @@ PUBLISHED = {
     "fc": (0.90 + 2.83 + 4.53) / 3,
 }
 _NAMES = ("ggn_share", "mean_of_draws", "crossover_batch", "stored_noise_difference")
-_STARTS = ("sampled_", "drawn_labels_", "unselected_", "median_noise", "median_signal", "median_moment")
+_STARTS = (
+    "sampled_",
+    "two_minus_",
+    "published_minus_",
+    "drawn_labels_",
+    "unselected_",
+    "median_noise",
+    "median_signal",
+    "median_moment",
+)
 
 
 def names(quantities) -> set[str]:
@@ -44,6 +53,10 @@ def quantity(name: str, item: dict) -> float:
         found = [_terms(item, labels) for labels in ("true", "model")]
         return max(abs(t["alpha"] - 2 - t["information"] + t["selection"]) for t in found)
     terms = _terms(item, "model" if name.startswith("drawn_labels_") else "true")
+    if name == "two_minus_sampled_alpha":
+        return 2 - terms["alpha"]
+    if name == "published_minus_sampled_alpha":
+        return -quantity("sampled_alpha_minus_published", item)
     if name == "sampled_alpha_minus_2":
         return terms["alpha"] - 2
     if name == "sampled_alpha_minus_published":
