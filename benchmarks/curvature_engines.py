@@ -68,7 +68,7 @@ def measure_network(network: Network, options: argparse.Namespace) -> dict:
         The network's part of the record.
     """
     torch.manual_seed(0)
-    model, batch = _channels_last(network.build().eval()), network.draw(network.n_samples)
+    model, batch = network.build().eval(), network.draw(network.n_samples)
     layers = weight_layers(model)
     directions = gradient_directions(model, LOSS, [batch], layers, options.top_k)
     n_directions = sum(len(found.singular_values) for found in directions.values())
@@ -166,7 +166,7 @@ def measure_growth(options: argparse.Namespace) -> list[dict]:
 
 def _grow(network: Network, varied: str, value: int, n_batches: int, top_k: int) -> dict:
     torch.manual_seed(0)
-    model = _channels_last(network.build().eval())
+    model = network.build().eval()
     batches = [network.draw(network.n_samples) for _ in range(n_batches)]
     directions = gradient_directions(model, LOSS, batches, weight_layers(model), top_k)
     seconds, _ = _median(lambda: directional_curvature(model, LOSS, batches, directions), repeats=1)
@@ -212,10 +212,6 @@ def _error(found: dict[str, torch.Tensor], exact: dict[str, torch.Tensor]) -> fl
         above = expected.abs() > 100 * torch.finfo(torch.float32).eps * exact[name].abs().max()
         worst = max(worst, ((h - expected).abs() / expected.abs())[above].max().item())
     return worst
-
-
-def _channels_last(model):
-    return model.to(memory_format=torch.channels_last)
 
 
 def _median(work, repeats: int):

@@ -74,7 +74,7 @@ def gpt2(n_layers: int = 6) -> nn.Module:
 
 def _images(size: int, n_classes: int) -> Callable[[int], tuple[torch.Tensor, torch.Tensor]]:
     def draw(n_samples: int) -> tuple[torch.Tensor, torch.Tensor]:
-        images = torch.randn(n_samples, 3, size, size).to(memory_format=torch.channels_last)
+        images = torch.randn(n_samples, 3, size, size)
         return images, torch.randint(0, n_classes, (n_samples,))
 
     return draw

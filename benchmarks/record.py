@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from layercurv.files import write_text_atomically
+from layercurv.kernels import numerics
 from layercurv.results import schema, strict_json
 from layercurv.results.provenance import git_state, hardware, package_versions
 
@@ -35,6 +36,7 @@ def write_benchmark(path: str, experiment: str, module: str, measurements: dict,
             "command": ["python", "-m", module, *sys.argv[1:]],
             "versions": package_versions(),
             "hardware": hardware() | {"gpu": None, "n_threads": torch.get_num_threads()},
+            "numerics": numerics("contiguous"),
             "wall_s": wall_s,
             "finished_utc": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         },

@@ -25,6 +25,7 @@ from layercurv.curvature import (
 from layercurv.curvature.tape import network_output
 from layercurv.data import ImageData, TextWindows
 from layercurv.errors import InputError, choose
+from layercurv.kernels import LAYOUTS, preferred_layout
 from layercurv.training import load_checkpoint, progress_bar, save_checkpoint
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
@@ -92,7 +93,8 @@ def draw_batches(
     drawn = data.measurement_batches(n_samples or cfg.n_samples, cfg.micro_batch, run.cfg.seed)
     if not drawn[0][0].is_floating_point():
         return drawn
-    return [(inputs.to(dtype, memory_format=torch.channels_last), labels) for inputs, labels in drawn]
+    layout = LAYOUTS[preferred_layout(run.device)]
+    return [(inputs.to(dtype, memory_format=layout), labels) for inputs, labels in drawn]
 
 
 def measure_layers(run: Run, model: nn.Module, batches: list[tuple[torch.Tensor, torch.Tensor]]) -> MeasuredLayers:

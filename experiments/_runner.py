@@ -14,6 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from layercurv.errors import InputError
+from layercurv.kernels import numerics, preferred_layout
 from layercurv.results.provenance import fingerprint, git_state, hardware, package_versions
 from layercurv.results.store import RecordName, read_record, write_record
 
@@ -194,5 +195,6 @@ def _provenance(run: Run, git: dict, overrides: list[str]) -> dict:
         "device": run.device.type,
         "versions": package_versions(),
         "hardware": hardware() | {"gpu": gpu, "n_threads": torch.get_num_threads()},
+        "numerics": numerics(preferred_layout(run.device)),
         "finished_utc": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }

@@ -12,6 +12,7 @@ from torch import nn
 from experiments._runner import Run
 from layercurv.data import ImageData, TextWindows
 from layercurv.errors import InputError
+from layercurv.kernels import LAYOUTS, preferred_layout
 from layercurv.optim import build_optimizer
 from layercurv.training import Trainer, TrainingSettings, evaluate, load_checkpoint
 
@@ -115,10 +116,22 @@ def trained_model(run: Run, data: ImageData | TextWindows) -> TrainedModel:
 
 
 def _pretrained_model(run: Run, data: ImageData | TextWindows) -> TrainedModel:
-    model = build(run.cfg.model).to(run.device, memory_format=torch.channels_last).eval()
+    model = build_model(run).eval()
     found = evaluate(model, data.test_batches(run.cfg.training.eval_batch_size))
     accuracy = {"test_accuracy": found["accuracy"], "test_mean_loss": found["mean_loss"]}
     return TrainedModel(model, {"n_steps": 0, **accuracy, "history": []}, 0.0, [run.code], {}, "", [])
+
+
+def build_model(run: Run) -> nn.Module:
+    """Build the configured network on the run's device, in the memory layout preferred there.
+
+    Args:
+        run: The run.
+
+    Returns:
+        The network.
+    """
+    return build(run.cfg.model).to(run.device, memory_format=LAYOUTS[preferred_layout(run.device)])
 
 
 def build_trainer(run: Run, data: ImageData | TextWindows) -> Trainer:
@@ -133,7 +146,7 @@ def build_trainer(run: Run, data: ImageData | TextWindows) -> Trainer:
     """
     cfg = run.cfg
     torch.manual_seed(cfg.seed)
-    model = build(cfg.model).to(run.device, memory_format=torch.channels_last)
+    model = build_model(run)
     path, fingerprint = run.checkpoint("trained", *TRAINED_BY)
     augmentation = {key: cfg.training[key] for key in AUGMENTATION if key in cfg.training}
     return Trainer(

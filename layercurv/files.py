@@ -1,4 +1,4 @@
-"""Atomic writes and checksums."""
+"""Atomic writes, checksums, and where the checkout is."""
 
 import hashlib
 import importlib.util
@@ -7,6 +7,20 @@ import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def in_checkout(path: str) -> Path:
+    """Find a file or folder of this checkout from whatever folder a command is called in.
+
+    Args:
+        path: Relative to the root of the checkout.
+
+    Returns:
+        The same path where the root is the working directory, so that messages stay short; an absolute one elsewhere.
+    """
+    return Path(path) if Path.cwd() == ROOT else ROOT / path
 
 
 def sha256_file(path: Path) -> str:

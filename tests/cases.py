@@ -59,6 +59,10 @@ def make_case(name: str) -> Case:
     deep_linear = nn.Sequential(nn.Linear(4, 3, bias=False), nn.Linear(3, 5, bias=False), nn.Linear(5, 3, bias=False))
     relu_mlp = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3))
     on_sequences = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Flatten(), nn.Linear(30, 3))
+    grouped = nn.Sequential(
+        *(nn.Conv2d(2, 4, 3, groups=2), nn.ReLU(), nn.Conv2d(4, 4, 3, stride=2, groups=4), nn.ReLU()),
+        *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)),
+    )
     cases = {
         "linear_regression": (nn.Linear(4, 3), SquaredError(), vectors, torch.randn(7, 3)),
         "softmax_regression": (nn.Linear(4, 3), CrossEntropy(), vectors, labels),
@@ -66,6 +70,7 @@ def make_case(name: str) -> Case:
         "relu_mlp": (relu_mlp, CrossEntropy(), vectors, labels),
         "positions": (on_sequences, CrossEntropy(), sequences, labels[:5]),
         "residual_convolutions": (_randomized_norms(Residual()), CrossEntropy(), images, labels[:5]),
+        "grouped_convolutions": (grouped, CrossEntropy(), images, labels[:5]),
     }
     model, loss, inputs, targets = cases[name]
     to_double = targets.double() if targets.is_floating_point() else targets
@@ -79,4 +84,5 @@ PIECEWISE_LINEAR = (
     "relu_mlp",
     "positions",
     "residual_convolutions",
+    "grouped_convolutions",
 )

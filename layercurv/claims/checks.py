@@ -10,7 +10,14 @@ import numpy as np
 
 from layercurv.claims.claim import Claim
 from layercurv.errors import InputError, shown
-from layercurv.fits import difference_interval, equivalence_test
+from layercurv.fits import (
+    difference_interval,
+    equivalence_test,
+    forecast_correlation,
+    forecast_coverage,
+    forecast_errors,
+    forecast_skill,
+)
 
 
 class NotEvaluable(Exception):  # ruff: ignore[error-suffix-on-exception-name] - a reason, not an error of the program
@@ -45,6 +52,7 @@ REDUCERS: dict[str, Callable[[np.ndarray], float]] = {
     "std": _std,
     "min": lambda values: float(values.min()),
     "max": lambda values: float(values.max()),
+    "root_mean_square": lambda values: float(np.sqrt(np.mean(np.square(values)))),
 }
 
 
@@ -70,6 +78,41 @@ COMPARISONS: dict[str, Callable[[np.ndarray, np.ndarray, float], float]] = {
     "mean_difference_high": partial(_difference_end, 1),
     "equivalence_p": _equivalence_p,
 }
+
+
+# What becomes of measurements and the predictions made of them beforehand, item by item.
+FORECASTS: dict[str, Callable[[list, list], float]] = {
+    "forecast_bias": lambda measured, draws: float(np.mean(forecast_errors(measured, draws))),
+    "forecast_rmse": lambda measured, draws: REDUCERS["root_mean_square"](forecast_errors(measured, draws)),
+    "forecast_correlation": forecast_correlation,
+    "forecast_skill": forecast_skill,
+    "forecast_coverage": forecast_coverage,
+}
+
+
+def forecast_quality(measured: list, draws: list, forecast: str) -> float:
+    """Compare measurements with predictions.
+
+    Args:
+        measured: Numbers.
+        draws: For each a list of numbers.
+        forecast: A key of `FORECASTS`.
+
+    Returns:
+        The quality.
+
+    Raises:
+        NotEvaluable: If the lists do not belong together or hold what is no finite number.
+    """
+    reduce_values(measured, "count")  # refuses what is no number
+    for item in draws:
+        if not isinstance(item, list):
+            raise NotEvaluable(f"expected lists of draws, found {shown(item)}")
+        reduce_values(item, "count")
+    try:
+        return FORECASTS[forecast](measured, draws)
+    except InputError as error:
+        raise NotEvaluable(str(error)) from error
 
 
 def compare_values(sample: list, reference: list, comparison: str, margin: float) -> float:

@@ -39,6 +39,10 @@ class Claim:
     margin: str | None = (
         None  # of an equivalence test, in the claim's unit: the largest difference that does not matter
     )
+    draws: str | None = (
+        None  # of a forecast: JMESPath, lists of draws in each reference record, in the order of `select`
+    )
+    paired_on: str | None = None  # of a forecast: JMESPath that must find the same in record and reference
     file: str = ""  # the claims file
     line: int = 0  # of its id in that file
 

@@ -8,13 +8,15 @@ from layercurv.claims.floor import raise_floor
 from layercurv.claims.report import FORMATS, as_table, summary
 from layercurv.claims.verification import Verification
 from layercurv.errors import InputError
-from layercurv.files import write_text_atomically
+from layercurv.files import in_checkout, write_text_atomically
 
 FILE_FORMATS = ("json", "junit", "markdown", "latex")  # that can also be written to a file, each by its own option
 
 EPILOG = """Two other commands, each with its --help:
   verify_claims.py diff A B      compare two results folders
   verify_claims.py coverage      is every numeral of the compiled paper bound to a claim?
+
+All work from any folder: what is read by default lies beside verify_claims.py.
 
 exit codes:
   0  every claim is verified and every record is as it was frozen
@@ -104,9 +106,9 @@ def _coverage(words: list[str]) -> int:
         prog="verify_claims.py coverage",
         description="Every numeral of the compiled paper: bound to a claim, waived in writing, or neither (exit 1).",
     )
-    parser.add_argument("--paper", type=Path, default=Path("paper/layercurv.pdf"), help="default: paper/layercurv.pdf")
-    parser.add_argument("--marked", type=Path, default=Path("build/marked.pdf"), help="default: build/marked.pdf")
-    parser.add_argument("--claims", type=Path, default=Path("claims"), help="default: claims")
+    _add_input(parser, "--paper", "paper/layercurv.pdf", "the paper")
+    _add_input(parser, "--marked", "build/marked.pdf", "the same with marks around numerals")
+    _add_input(parser, "--claims", "claims", "folder of *.toml")
     options = parser.parse_args(words)
     found = measure_coverage(options.paper, options.marked, options.claims)
     verification = Verification({"coverage": found.verdicts()})
@@ -125,8 +127,8 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--claims", type=Path, default=Path("claims"), help="folder of *.toml (default: claims)")
-    parser.add_argument("--results", type=Path, default=Path("results"), help="folder of records (default: results)")
+    _add_input(parser, "--claims", "claims", "folder of *.toml")
+    _add_input(parser, "--results", "results", "folder of records")
     parser.add_argument("--published", type=Path, metavar="DIR", help="recompute the audit from the paper's own JSON")
     parser.add_argument("--only", metavar="IDS", help="ids to check, as shell patterns: 'alpha_map.conv_*,C03?'")
     parser.add_argument("--format", choices=FORMATS, default="table", help="of the report on standard output")
@@ -137,3 +139,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--freeze", action="store_true", help="with --published: freeze the audit's values anew")
     parser.add_argument("--raise-floor", action="store_true", help="never again accept fewer claims than there are now")
     return parser
+
+
+def _add_input(parser: argparse.ArgumentParser, option: str, path: str, what: str) -> None:
+    parser.add_argument(option, type=Path, default=in_checkout(path), help=f"{what} (default: {path})")

@@ -9,6 +9,7 @@ from layercurv.claims.checks import (
     NotEvaluable,
     accepted_interval,
     compare_values,
+    forecast_quality,
     reduce_values,
 )
 from layercurv.claims.claim import Claim, Status, Verdict
@@ -88,6 +89,8 @@ def recompute(claim: Claim, records: SealedRecords) -> tuple[float, tuple[float,
     per_record = [_values(claim, name, records) for name in claim.records]
     values = [value for values in per_record for value in values]
     factor = UNITS[claim.unit]
+    if claim.draws is not None:
+        return forecast_quality(values, _paired_draws(claim, records), claim.reduce) * factor, tuple(values)
     if claim.reference:
         others = [_values(claim, name, records) for name in claim.reference]
         groups = [[reduce_values(values, claim.within) for values in group] for group in (per_record, others)]
@@ -96,6 +99,20 @@ def recompute(claim: Claim, records: SealedRecords) -> tuple[float, tuple[float,
         return found * (1 if claim.reduce == "equivalence_p" else factor), tuple(values)
     to_reduce = values if claim.within is None else [reduce_values(values, claim.within) for values in per_record]
     return reduce_values(to_reduce, claim.reduce) * factor, tuple(values)
+
+
+def _paired_draws(claim: Claim, records: SealedRecords) -> list:
+    draws = []
+    for measured, predicted in zip(claim.records, claim.reference, strict=True):
+        found = _selected(claim.draws, predicted, records)
+        if _selected(claim.paired_on, measured, records) != _selected(claim.paired_on, predicted, records):
+            raise NotEvaluable(
+                f"{predicted} predicts something else than {measured} measures: {claim.paired_on} differs"
+            )
+        if len(found) != len(_values(claim, measured, records)):
+            raise NotEvaluable(f"{predicted}: expected as many predictions as values of {measured}, got {len(found)}")
+        draws += found
+    return draws
 
 
 class _Unusable(NotEvaluable):
@@ -107,10 +124,14 @@ class _Unusable(NotEvaluable):
 
 
 def _values(claim: Claim, name: str, records: SealedRecords) -> list:
+    return _selected(claim.select, name, records, claim.quantity)
+
+
+def _selected(expression: str, name: str, records: SealedRecords, quantity: str | None = None) -> list:
     _, problem = records.get(name)
     if problem is not None:
         raise _Unusable(problem[0], f"{name}: {problem[1]}")
-    return select_quantities(records, name, claim.select, claim.quantity)
+    return select_quantities(records, name, expression, quantity)
 
 
 def select_quantities(records: SealedRecords, name: str, expression: str, quantity: str | None) -> list:

@@ -16,6 +16,7 @@ from layercurv.fits import (
     concentration_slack,
     correlation_against_chance,
     fit_alpha,
+    log_correlation,
     log_mismatch,
     shape_mismatch,
     without_trend,
@@ -34,10 +35,6 @@ def _spectra(layer: dict, predicted_for: dict | None = None) -> tuple[list[float
     return layer["gradient_singular_values"], (predicted_for or layer)["kinds"]["empirical"]["noise"]["mean_log"]
 
 
-def _correlation_of_logarithms(sigma: list[float], mean_log: list[float]) -> float:
-    return float(np.corrcoef(np.log(sigma[: len(mean_log)]), mean_log)[0, 1])
-
-
 def _mismatch(layer: dict) -> float:
     return log_mismatch(*_spectra(layer))
 
@@ -47,7 +44,7 @@ def _shape(layer: dict) -> float:
 
 
 def _correlation(layer: dict) -> float:
-    return _correlation_of_logarithms(*_spectra(layer))
+    return log_correlation(*_spectra(layer))
 
 
 def _first_ratio(layer: dict) -> float:
@@ -91,7 +88,7 @@ KRONECKER_QUANTITIES: dict[str, Callable[[dict], float]] = {
     "noise_first_ratio": _first_ratio,
     "foreign_noise_mismatch": partial(_foreign, log_mismatch),
     "foreign_noise_shape_mismatch": partial(_foreign, shape_mismatch),
-    "foreign_noise_correlation": partial(_foreign, _correlation_of_logarithms),
+    "foreign_noise_correlation": partial(_foreign, log_correlation),
     **{
         f"alpha_gap_{name}{'_given_depth' if is_detrended else ''}_{field}": partial(
             _alpha_gap, miss, key, is_detrended

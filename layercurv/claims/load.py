@@ -4,7 +4,7 @@ import re
 from decimal import Decimal
 from pathlib import Path
 
-from layercurv.claims.checks import CHECKS, COMPARISONS, REDUCERS, UNITS, accepted_interval
+from layercurv.claims.checks import CHECKS, COMPARISONS, FORECASTS, REDUCERS, UNITS, accepted_interval
 from layercurv.claims.claim import Claim
 from layercurv.claims.closed_toml import FLOOR, NUMERALS, PUBLISHED, decimal_number, filled_table, id_lines, read_toml
 from layercurv.claims.published.frozen import NAME as AUDIT
@@ -17,8 +17,16 @@ from layercurv.errors import InputError, choose, shown
 _ID = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+")
 _RECORD = re.compile(r"[A-Za-z0-9_]+/[A-Za-z0-9][A-Za-z0-9_.+=,-]*\.(paper|small|smoke)\.json")
 _TEXTS = ("id", "sentence", "place", "select", "reduce", "check", "stated", "tolerance", "reason")
-_OPTIONAL = {"quantity": None, "within": None, "unit": "", "reference": [], "margin": None}
-_ALL_TEXTS = {*_TEXTS, "quantity", "within", "margin"}
+_OPTIONAL = {
+    "quantity": None,
+    "within": None,
+    "unit": "",
+    "reference": [],
+    "margin": None,
+    "draws": None,
+    "paired_on": None,
+}
+_ALL_TEXTS = {*_TEXTS, "quantity", "within", "margin", "draws", "paired_on"}
 
 
 def load_claims(folder: Path) -> list[Claim]:
@@ -86,9 +94,14 @@ def _validate(claim: Claim) -> None:
         _validate_record(claim, record)
     if len(set(named)) < len(named):
         raise InputError("a record is listed twice")
-    choose("reducer", claim.reduce, COMPARISONS if claim.reference else REDUCERS)
-    if claim.reference and claim.within is None:
-        raise InputError("a comparison takes one value of each record: name the reducer in `within`")
+    if claim.reduce in FORECASTS:
+        _validate_forecast(claim)
+    elif claim.draws is not None or claim.paired_on is not None:
+        raise InputError(f"expected `draws` and `paired_on` with {', '.join(FORECASTS)} only, got {claim.reduce}")
+    else:
+        choose("reducer", claim.reduce, COMPARISONS if claim.reference else REDUCERS)
+        if claim.reference and claim.within is None:
+            raise InputError("a comparison takes one value of each record: name the reducer in `within`")
     if (claim.reduce == "equivalence_p") != (claim.margin is not None):
         raise InputError("expected a margin with equivalence_p, and with nothing else")
     choose("check", claim.check, CHECKS)
@@ -101,6 +114,18 @@ def _validate(claim: Claim) -> None:
     _validate_numbers(claim)
     compiled(claim.select)
     accepted_interval(claim)
+
+
+def _validate_forecast(claim: Claim) -> None:
+    if len(claim.reference) != len(claim.records) or claim.draws is None or claim.paired_on is None:
+        raise InputError(
+            f"{claim.reduce} takes one reference record for each record, and `draws` and `paired_on`; got "
+            f"{len(claim.records)} records and {len(claim.reference)} references"
+        )
+    if claim.within is not None:
+        raise InputError(f"{claim.reduce} compares item by item: leave out `within`")
+    compiled(claim.draws)
+    compiled(claim.paired_on)
 
 
 def _validate_record(claim: Claim, record: str) -> None:

@@ -5,7 +5,7 @@ reads raw measurements (sigma, h, factor spectra), so that a stored fit is never
 the stored fit with the recomputed one. Those in `SPECTRUM_QUANTITIES` take a whole `depth_bifurcation` record (select
 `@`) and read the eigenvalues at the end of its descent. Those of `hvp_validation` and `conv_gap` stand in
 `validation_quantities`, of `rank_profile` in `profile_quantities`, of `kronecker_spectrum` in `kronecker_quantities`,
-of `weight_tail` in `tail_quantities`.
+of `weight_tail` in `tail_quantities`, of `sampling_noise` in `noise_quantities`.
 """
 
 import functools
@@ -15,6 +15,7 @@ from functools import partial
 import numpy as np
 
 from layercurv.claims.kronecker_quantities import KRONECKER_QUANTITIES
+from layercurv.claims.noise_quantities import NOISE_QUANTITIES
 from layercurv.claims.profile_quantities import PROFILE_QUANTITIES
 from layercurv.claims.tail_quantities import TAIL_QUANTITIES
 from layercurv.claims.validation_quantities import VALIDATION_QUANTITIES
@@ -270,4 +271,5 @@ QUANTITIES: dict[str, Callable[[dict], float]] = {
     **PROFILE_QUANTITIES,
     **KRONECKER_QUANTITIES,
     **TAIL_QUANTITIES,
+    **NOISE_QUANTITIES,
 }

@@ -22,6 +22,8 @@ The engines, and what else one pass can collect:
 - `sweep`: one pass over micro-batches that feeds `ggn` and `kronecker` together
 - `kronecker`: factors C_A and C_d from per-sample output gradients
 - `alignment`: concentration and SUD, direction by direction
+- `moments`: first and second moments of per-sample gradients along directions; `projection` how they are projected
+- `null_gradients`: batch gradients that are sampling noise alone; `labels` draws labels from the network
 - `finite_difference`: what a measurement without second derivatives would give
 - `dense`: the whole Hessian of a tiny network
 - `spectrum`: eigenvalues, trace and density of one layer's block, by curvlinops
@@ -39,9 +41,12 @@ from layercurv.curvature.directions import (
 from layercurv.curvature.double_backward import double_backward_curvature
 from layercurv.curvature.ggn import GGNCurvature
 from layercurv.curvature.kronecker import KroneckerFactors
+from layercurv.curvature.labels import with_model_labels
 from layercurv.curvature.layer_curvature import LayerCurvature
 from layercurv.curvature.layers import WeightLayer, weight_layers
 from layercurv.curvature.losses import CrossEntropy, SquaredError
+from layercurv.curvature.moments import DirectionalMoments, Moments
+from layercurv.curvature.null_gradients import SignFlips, separable_gaussian
 from layercurv.curvature.sweep import sweep
 from layercurv.curvature.traced import TracedNetwork
 
@@ -50,10 +55,13 @@ __all__ = [
     "Alignment",
     "AlignmentMoments",
     "CrossEntropy",
+    "DirectionalMoments",
     "Directions",
     "GGNCurvature",
     "KroneckerFactors",
     "LayerCurvature",
+    "Moments",
+    "SignFlips",
     "SquaredError",
     "TracedNetwork",
     "WeightLayer",
@@ -62,7 +70,9 @@ __all__ = [
     "double_backward_curvature",
     "gradient_directions",
     "mean_gradients",
+    "separable_gaussian",
     "sweep",
     "top_singular_directions",
     "weight_layers",
+    "with_model_labels",
 ]

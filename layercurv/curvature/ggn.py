@@ -16,6 +16,7 @@ import torch
 from layercurv.curvature.directions import Directions
 from layercurv.curvature.layer_curvature import LayerCurvature
 from layercurv.curvature.layers import WeightLayer
+from layercurv.curvature.projection import SampleProjection
 from layercurv.curvature.sweep import Gradients
 from layercurv.curvature.uses import AppliedLayer
 
@@ -45,9 +46,10 @@ class GGNCurvature:
         Args:
             applied: Layer name to the layer's inputs.
         """
-        self._applied = applied
-        self._va = {name: applied[name].project_inputs(self._right[name]) for name in self._names}
-        self._squares = {name: va.new_zeros(len(va), va.shape[2]) for name, va in self._va.items()}
+        self._along = {
+            name: SampleProjection(applied[name], self._left[name], self._right[name]).along for name in self._names
+        }
+        self._squares: dict[str, torch.Tensor | float] = dict.fromkeys(self._names, 0.0)
 
     def on_root_column(self, gradients: Gradients) -> None:
         """Add one column of the loss Hessian's root.
@@ -56,7 +58,7 @@ class GGNCurvature:
             gradients: Layer name to the column pulled back to the layer's output.
         """
         for name in self._left.keys() & gradients.keys():
-            self._squares[name] += self._along(name, gradients[name]).square_()
+            self._squares[name] += self._along[name](gradients[name]).square_()
 
     def on_loss_gradient(self, gradients: Gradients) -> None:
         """Take the first derivatives.
@@ -66,7 +68,7 @@ class GGNCurvature:
         """
         if self.needs_loss_gradient:
             for name in self._left.keys() & gradients.keys():
-                self._slopes[name].append(self._along(name, gradients[name]).double().cpu())
+                self._slopes[name].append(self._along[name](gradients[name]).double().cpu())
 
     def on_batch_end(self) -> None:
         """Keep the micro-batch's contributions."""
@@ -102,7 +104,3 @@ class GGNCurvature:
             state: What `state_dict` returned.
         """
         self._curvatures, self._slopes = state["curvatures"], state["slopes"]
-
-    def _along(self, name: str, d: torch.Tensor) -> torch.Tensor:
-        # sum over positions of (u . d)(v . a), [N, K]
-        return (self._applied[name].project_outputs(d, self._left[name]) * self._va[name]).sum(1)

@@ -116,11 +116,22 @@ class CrossEntropy:
         Yields:
             Columns shaped like `outputs`.
         """
-        p = outputs.softmax(-1)
-        flat = p.flatten(0, -2).cpu()
         for _ in range(count):
-            labels = torch.multinomial(flat, 1, generator=generator).reshape(p.shape[:-1]).to(p.device)
-            yield (p - F.one_hot(labels, p.shape[-1])) / math.sqrt(_positions(outputs) * count)
+            drawn = self.sample_targets(outputs, generator)
+            yield self.output_gradient(outputs, drawn) * math.sqrt(_positions(outputs) / count)
+
+    def sample_targets(self, outputs: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """Draw labels from the network's own probabilities, at each position by itself.
+
+        Args:
+            outputs: Logits [N, C] or [N, T, C].
+            generator: Source of the labels, on the CPU.
+
+        Returns:
+            Labels [N] or [N, T].
+        """
+        p = outputs.softmax(-1).flatten(0, -2).cpu()
+        return torch.multinomial(p, 1, generator=generator).reshape(outputs.shape[:-1]).to(outputs.device)
 
     def quadratic_form(self, outputs: torch.Tensor, tangents: torch.Tensor) -> torch.Tensor:
         """Return the variance of each tangent under the softmax's probabilities, averaged over positions.

@@ -6,6 +6,8 @@ g groups each pixel counts g times, once per group, with that group's inputs and
 outside the group's rows; so every formula for positions holds for groups too.
 """
 
+import functools
+import math
 from dataclasses import dataclass
 
 import torch
@@ -24,6 +26,18 @@ class LinearUse:
     position: int  # of the operation on the tape
     input: int  # value: the vectors, one per row
     output: int  # value: the products, one per row
+
+    def n_positions(self, a: torch.Tensor, n_samples: int) -> int:
+        """Count the positions of a sample.
+
+        Args:
+            a: The operation's input.
+            n_samples: N.
+
+        Returns:
+            P.
+        """
+        return len(a) // n_samples
 
     def project_inputs(self, a: torch.Tensor, right: torch.Tensor, n_samples: int) -> torch.Tensor:
         """Compute v_k . a at every position.
@@ -101,6 +115,18 @@ class ConvolutionUse:
     padding: list[int]
     dilation: list[int]
     groups: int
+
+    def n_positions(self, a: torch.Tensor, n_samples: int) -> int:
+        """Count the positions of a sample.
+
+        Args:
+            a: The operation's input.
+            n_samples: N; an image has its own axis.
+
+        Returns:
+            P.
+        """
+        return self.groups * math.prod(self._output_size(a))
 
     def project_inputs(self, a: torch.Tensor, right: torch.Tensor, n_samples: int) -> torch.Tensor:
         """Compute v_k . a at every position, without building the patches a.
@@ -238,6 +264,11 @@ class AppliedLayer:
     inputs: torch.Tensor  # what the operation was applied to
     n_samples: int
 
+    @property
+    def n_positions(self) -> int:
+        """P."""
+        return self.use.n_positions(self.inputs, self.n_samples)
+
     def project_inputs(self, right: torch.Tensor) -> torch.Tensor:
         """Compute v_k . a at every position.
 
@@ -279,3 +310,19 @@ class AppliedLayer:
             [N, groups, P / groups, m / groups].
         """
         return self.use.output_columns(d, self.n_samples)
+
+    def sample_gradients(self, d: torch.Tensor) -> torch.Tensor:
+        """Sum d a^T over each sample's positions.
+
+        Args:
+            d: The gradient at the operation's output.
+
+        Returns:
+            The gradient of each sample in the weight matrix, [N, m, n].
+        """
+        return (self.output_columns(d).mT @ self._kept_columns).flatten(1, 2)
+
+    @functools.cached_property
+    def _kept_columns(self) -> torch.Tensor:
+        # Kept for all gradients of a micro-batch: building the patches takes longer than the product with them.
+        return self.input_columns().contiguous()

@@ -1,7 +1,9 @@
 """Figures as pure functions of frozen records. No torch.
 
 - `style`: one look, fixed sizes, no dates in the files
+- `log_scale`: logarithmic axes with the same bits on every machine
 - `registry`: figure names, what each reads, drawing to disk
+- `ledger`: which figures need not be drawn again
 - `alpha_map_layers`: the layer labels and groups all alpha_map figures share
 - `alpha_map_power_law`: h against sigma on representative layers
 - `alpha_map_depth`: alpha of every layer along the network

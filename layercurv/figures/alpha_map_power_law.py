@@ -9,6 +9,7 @@ from matplotlib.ticker import LogLocator, StrMethodFormatter
 from layercurv.figures.alpha_map_layers import RECORDS, exponents, layers_by_depth
 from layercurv.figures.style import BLUE, GREEN, GREY, PAGE_INCHES, VERMILION, new_figure
 from layercurv.fits import usable_directions
+from layercurv.fits.reproducible import exp, log
 
 __all__ = ["RECORDS", "draw"]
 
@@ -63,7 +64,7 @@ def _draw_layer(axis: Axes, entries: list[dict]) -> None:
         )
         fit = exponents(layer)["alpha"]
         ends = np.array([sigma[keep].min(), sigma[keep].max()])
-        axis.plot(ends, np.exp(fit["intercept"]) * ends ** fit["slope"], color=color, lw=0.9)
+        axis.plot(ends, exp(fit["intercept"] + fit["slope"] * log(ends)), color=color, lw=0.9)
         slopes.append(fit["slope"])
         dropped += list(sigma[~keep])
     axis.set(xscale="log", yscale="log")

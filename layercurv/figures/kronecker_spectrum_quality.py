@@ -9,7 +9,15 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from layercurv.figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, PAGE_INCHES, SKY, VERMILION, new_figure
-from layercurv.fits import concentration_slack, correlation_against_chance, fit_alpha, log_mismatch, without_trend
+from layercurv.fits import (
+    concentration_slack,
+    correlation_against_chance,
+    fit_alpha,
+    log_correlation,
+    log_mismatch,
+    without_trend,
+)
+from layercurv.fits.reproducible import exp
 
 __all__ = ["RECORDS", "draw"]
 
@@ -54,8 +62,7 @@ def _mismatch(layer: dict) -> float:
 
 
 def _decorrelation(layer: dict) -> float:
-    predicted = _predicted(layer)
-    return 1 - float(np.corrcoef(np.log(layer["gradient_singular_values"][: len(predicted)]), predicted)[0, 1])
+    return 1 - log_correlation(layer["gradient_singular_values"], _predicted(layer))
 
 
 def _is_published(layer: dict) -> bool:
@@ -186,7 +193,7 @@ def _draw_ratios(axis: Axes, networks: list[list[dict]]) -> None:
 
 
 def _ratios(layer: dict) -> np.ndarray:
-    predicted = np.exp(_predicted(layer))
+    predicted = exp(_predicted(layer))
     return np.asarray(layer["gradient_singular_values"][: predicted.size]) / predicted
 
 

@@ -11,6 +11,7 @@ ROLE_NAMES = {
     "attention_qkv": "attention: query, key, value",
     "attention_projection": "attention: output projection",
     "mlp_up": "MLP up-projections",
+    "mlp_gate": "MLP gates",
     "mlp_down": "MLP down-projections",
     "linear": "hidden layers of a perceptron",
     "head": "output heads",
@@ -28,12 +29,20 @@ def layers_of_role(record: dict, name: str) -> list[dict]:
         Layer entries in network order; those with fewer than three usable directions are left out.
     """
     layers = record["measurements"]["layers"]
-    return [layer for layer in layers if layer["fits"] and _role(layer, layers[-1]) == name]
+    return [layer for layer in layers if layer["fits"] and role_in(layer, layers) == name]
 
 
-def _role(layer: dict, last: dict) -> str:
-    # A perceptron's layers bear numbers only: its head is the last.
-    return "head" if layer is last and role(layer) == "linear" else role(layer)
+def role_in(layer: dict, layers: list[dict]) -> str:
+    """Say what a layer does in its network.
+
+    Args:
+        layer: A layer entry.
+        layers: All of the network, in its order.
+
+    Returns:
+        A key of `ROLE_NAMES`; a perceptron's layers bear numbers only, and its head is the last.
+    """
+    return "head" if layer is layers[-1] and role(layer) == "linear" else role(layer)
 
 
 def exponents(layers: list[dict]) -> np.ndarray:

@@ -1,5 +1,7 @@
 """How many directions carry gradient and curvature in perceptrons of growing width."""
 
+import math
+
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -33,7 +35,7 @@ def draw(records: list[dict]) -> Figure:
     axis = figure.subplots()
     low, high = printed_values(records, PRINTED)
     axis.axhspan(low, high, color=GREY, alpha=0.3, lw=0)
-    axis.text(WIDTHS[-1], (low * high) ** 0.5, "curvature, as printed", fontsize=6.5, va="center", ha="right")
+    axis.text(WIDTHS[-1], math.sqrt(low * high), "curvature, as printed", fontsize=6.5, va="center", ha="right")
     handles = []
     for color, name, ratio in ((BLUE, "gradient", gradient_ratio), (VERMILION, "curvature", curvature_ratio)):
         for layer, (place, line, marker) in enumerate(LAYERS):

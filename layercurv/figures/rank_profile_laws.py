@@ -7,6 +7,7 @@ from matplotlib.lines import Line2D
 
 from layercurv.figures.rank_profile_fits import LAWS, NETWORKS, RECORDS, by_network, compare_laws, profile, usable
 from layercurv.figures.style import BLACK, PAGE_INCHES, new_figure
+from layercurv.fits.reproducible import exp, log
 
 __all__ = ["RECORDS", "draw"]
 
@@ -68,7 +69,8 @@ def law_at(k: np.ndarray, laws: dict, law: str) -> np.ndarray:
     Returns:
         ln sigma at these ranks, shape [n].
     """
-    columns = {"power_law": (np.log(k),), "exponential": (k,), "log_normal": (np.log(k), np.log(k) ** 2)}
+    log_k = log(k)
+    columns = {"power_law": (log_k,), "exponential": (k,), "log_normal": (log_k, log_k * log_k)}
     intercept, *slopes = laws[law]["coefficients"]
     return intercept + sum(slope * column for slope, column in zip(slopes, columns[law], strict=True))
 
@@ -90,9 +92,9 @@ def _draw_profile(axis: Axes, layers: list[dict]) -> None:
         sigma, laws = np.array(usable(layer)), compare_laws(layer)
         k, scale = np.arange(1, sigma.size + 1), SHIFT**-seed
         axis.plot(k, scale * sigma, "o", ms=2.8, mew=0, color=PALE, zorder=1)
-        fine = np.geomspace(1, sigma.size, 100)
+        fine = exp(np.linspace(0.0, log(sigma.size), 100))
         for law, (_, color, line) in LAWS.items():
-            axis.plot(fine, scale * np.exp(law_at(fine, laws, law)), line, color=color, lw=0.9, zorder=2)
+            axis.plot(fine, scale * exp(law_at(fine, laws, law)), line, color=color, lw=0.9, zorder=2)
     axis.set(xscale="log", yscale="log")
     axis.set_ylim(bottom=scale * sigma[-1] / 6)  # leaves room for the text
     axis.minorticks_off()
@@ -113,7 +115,7 @@ def _draw_residuals(axis: Axes, layers: list[dict]) -> None:
     axis.axhline(0, color=BLACK, lw=0.5, zorder=0)
     reach = 0.0
     for layer in layers:
-        log_sigma, laws = np.log(usable(layer)), compare_laws(layer)
+        log_sigma, laws = log(usable(layer)), compare_laws(layer)
         k = np.arange(1.0, log_sigma.size + 1)
         for law, (_, color, line) in LAWS.items():
             residuals = log_sigma - law_at(k, laws, law)

@@ -10,7 +10,8 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from layercurv.errors import InputError, choose
-from layercurv.figures import style
+from layercurv.figures.ledger import Drawing, Ledger, digests
+from layercurv.files import in_checkout
 from layercurv.results.store import read_record
 
 # Figure name -> module with RECORDS (paths below the results folder) and draw(records).
@@ -39,13 +40,14 @@ NAMES = (
 FIGURES = {name: f"layercurv.figures.{name}" for name in NAMES}
 
 
-def generate(names: list[str], results: Path, folder: Path) -> list[Path]:
+def generate(names: list[str], results: Path, folder: Path, ledger: Path | None = None) -> list[Path]:
     """Draw figures from frozen records, as many at a time as there are cores.
 
     Args:
         names: Keys of `FIGURES`.
         results: The results folder.
         folder: Where PDF and PNG go.
+        ledger: File that knows which figures are drawn already, see `layercurv.figures.ledger`; None draws all.
 
     Returns:
         The files written.
@@ -55,19 +57,30 @@ def generate(names: list[str], results: Path, folder: Path) -> list[Path]:
     """
     for name in names:
         choose("figure", name, FIGURES)
-    draw = functools.partial(_draw, results=Path(results), folder=Path(folder))
+    results, folder, known = Path(results), Path(folder), Ledger(ledger) if ledger else None
+    if known:
+        names = [name for name in names if not known.knows(name, results, folder)]
+    drawings = _draw_all(names, results, folder)
+    if known:
+        known.note(drawings)
+    return [path for drawing in drawings for path in drawing.files]
+
+
+def _draw_all(names: list[str], results: Path, folder: Path) -> list[Drawing]:
+    draw = functools.partial(_draw, results=results, folder=folder)
     n_workers = min(len(names), os.cpu_count() or 1)
     if n_workers < 2:
-        drawn = [draw(name) for name in names]
-    else:
-        # Figures are full of cycles: looking for dead ones takes a sixth of the time, and these processes end soon.
-        with ProcessPoolExecutor(n_workers, initializer=gc.disable) as pool:
-            drawn = list(pool.map(draw, names))
-    return [path for paths in drawn for path in paths]
+        return [draw(name) for name in names]
+    # Figures are full of cycles: looking for dead ones takes a sixth of the time, and these processes end soon.
+    with ProcessPoolExecutor(n_workers, initializer=gc.disable) as pool:
+        return list(pool.map(draw, names))
 
 
-def _draw(name: str, results: Path, folder: Path) -> list[Path]:
+def _draw(name: str, results: Path, folder: Path) -> Drawing:
+    from layercurv.figures import style  # matplotlib takes most of a second, and often nothing is to be drawn
+
     module = importlib.import_module(FIGURES[name])
+    before = digests(results, module.RECORDS)
     records = [read_record(results / path) for path in module.RECORDS]
     with style.styled():
         try:
@@ -78,7 +91,7 @@ def _draw(name: str, results: Path, folder: Path) -> list[Path]:
                 f"figure {name}: key {error} is missing in one of {len(records)} records of {folders}; "
                 "verify_claims.py names the file; measure it again"
             ) from error
-        return style.save(figure, folder, name)
+        return Drawing(name, before, style.save(figure, folder, name))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -92,13 +105,15 @@ def main(arguments: list[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="generate_figures.py", description="Draw figures from frozen records.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"default: all of {', '.join(FIGURES)}")
-    parser.add_argument("--results", type=Path, default=Path("results"), help="folder of records (default: results)")
-    parser.add_argument("--out", type=Path, default=Path("figures"), help="where to write (default: figures)")
+    for option, path, what in (("--results", "results", "folder of records"), ("--out", "figures", "where to write")):
+        parser.add_argument(option, type=Path, default=in_checkout(path), help=f"{what} (default: {path})")
+    parser.add_argument("--ledger", type=Path, metavar="FILE", help="leave alone what this file knows to be drawn")
     options = parser.parse_args(arguments)
     try:
-        written = generate(options.names or list(FIGURES), options.results, options.out)
+        names = options.names or list(FIGURES)
+        written = generate(names, options.results, options.out, options.ledger)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print("\n".join(f"wrote {path}" for path in written))
+    print("\n".join([f"wrote {path}" for path in written] or ["all figures are drawn already"]))
     return 0

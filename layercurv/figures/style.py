@@ -4,8 +4,12 @@ from pathlib import Path
 
 import matplotlib
 from matplotlib.figure import Figure
+from matplotlib.scale import register_scale
 
+from layercurv.figures.log_scale import ReproducibleLogScale
 from layercurv.files import atomic_path
+
+register_scale(ReproducibleLogScale)
 
 COLUMN_INCHES = 3.35  # width of one column of the paper
 PAGE_INCHES = 7.0  # width of both columns

@@ -1,11 +1,14 @@
 """Fits on plain numbers (numpy and scipy only).
 
+- `reproducible`: sums, logarithms and exponentials that have the same bits on every machine
 - `power_law`: one log-log least-squares line with its interval
 - `robust`: log-log slopes that a few points cannot carry away
 - `spectral_exponents`: alpha, gamma and s of one layer from its sigma and h lists
 - `quartiles`: alpha along the spectrum
 - `alpha_controls`: alpha without the largest direction, and robustly
 - `decomposition`: the five slopes whose sum is alpha
+- `selection`: alpha as two, an information term and a selection term; what noise alone would give
+- `forecast`: predictions made beforehand against what was measured
 - `bootstrap`: an interval of alpha from the scatter of samples
 - `transfer`, `transfer_null`: the error of s = alpha*gamma, its bound, a held-out error and two null distributions
 - `model_selection`: which law a rank profile follows, by BIC
@@ -30,13 +33,15 @@ from layercurv.fits.decomposition import alignment_terms, decomposition_slopes
 from layercurv.fits.determination import r_squared
 from layercurv.fits.deterministic_equivalent import count_above
 from layercurv.fits.equivalence import difference_interval, equivalence_test, holm
-from layercurv.fits.kronecker_quality import concentration_slack, log_mismatch, shape_mismatch
+from layercurv.fits.forecast import forecast_correlation, forecast_coverage, forecast_errors, forecast_skill
+from layercurv.fits.kronecker_quality import concentration_slack, log_correlation, log_mismatch, shape_mismatch
 from layercurv.fits.model_selection import profile_bic, winners_count
 from layercurv.fits.participation import effective_rank, finite_zeta_bound, participation_ratio, zeta_bound
 from layercurv.fits.power_law import PowerLawFit, fit_power_law
 from layercurv.fits.prediction import mean_interval, prediction_interval, seeds_p_value
 from layercurv.fits.quartiles import alpha_by_quartile
 from layercurv.fits.robust import robust_slope
+from layercurv.fits.selection import null_exponents, selection_terms, unselected_exponent
 from layercurv.fits.separable_variance import predicted_singular_values, sampled_singular_values
 from layercurv.fits.spectral_exponents import fit_alpha, fit_spectral_exponents, usable_directions
 from layercurv.fits.synthetic_spectra import synthetic_agreement
@@ -62,13 +67,19 @@ __all__ = [
     "fit_alpha",
     "fit_power_law",
     "fit_spectral_exponents",
+    "forecast_correlation",
+    "forecast_coverage",
+    "forecast_errors",
+    "forecast_skill",
     "gaussian_spectra",
     "gaussian_tail_exponents",
     "held_out_error",
     "holm",
     "label_agreement",
+    "log_correlation",
     "log_mismatch",
     "mean_interval",
+    "null_exponents",
     "participation_ratio",
     "predicted_singular_values",
     "prediction_interval",
@@ -80,11 +91,13 @@ __all__ = [
     "robust_slope",
     "sampled_singular_values",
     "seeds_p_value",
+    "selection_terms",
     "shape_mismatch",
     "synthetic_agreement",
     "tail_exponent",
     "transfer_bound",
     "transfer_errors",
+    "unselected_exponent",
     "usable_directions",
     "winners_count",
     "without_trend",

@@ -1,8 +1,11 @@
 """How far two lists agree: labels against chance, numbers by correlation."""
 
+import math
+
 import numpy as np
 
 from layercurv.errors import InputError
+from layercurv.fits.reproducible import deviations, inner
 
 
 def label_agreement(labels_a, labels_b, n_draws: int = 10_000, seed: int = 0) -> dict:
@@ -114,10 +117,10 @@ def correlation_against_chance(x, y, n_draws: int = 10_000, seed: int = 0) -> di
     """
     x, y = _checked(x, y, n_draws)
     rng = np.random.default_rng(seed)
-    dx, dy = x - x.mean(), y - y.mean()
-    norm = np.sqrt((dx @ dx) * (dy @ dy))  # permuting leaves it as it is
-    r = float(dx @ dy / norm)
-    permuted = np.abs(rng.permuted(np.tile(dy, (n_draws, 1)), axis=1) @ dx) / norm
+    dx, dy = deviations(x), deviations(y)
+    norm = math.sqrt(inner(dx, dx) * inner(dy, dy))  # permuting leaves it as it is
+    r = inner(dx, dy) / norm
+    permuted = np.abs((rng.permuted(np.tile(dy, (n_draws, 1)), axis=1) * dx).sum(1)) / norm
     rows = rng.integers(x.size, size=(n_draws, x.size))
     drawn_x, drawn_y = x[rows], y[rows]
     varied = (np.ptp(drawn_x, axis=1) > 0) & (np.ptp(drawn_y, axis=1) > 0)
@@ -145,8 +148,8 @@ def without_trend(values, covariate) -> np.ndarray:
         The residuals, shape [n]. The correlation of two such lists is their partial correlation given the covariate.
     """
     values, covariate = np.asarray(values, dtype=np.float64), np.asarray(covariate, dtype=np.float64)
-    dx, dy = covariate - covariate.mean(), values - values.mean()
-    return dy - dx * (dx @ dy) / (dx @ dx)
+    dx, dy = deviations(covariate), deviations(values)
+    return dy - dx * (inner(dx, dy) / inner(dx, dx))
 
 
 def _checked(x, y, n_draws: int) -> tuple[np.ndarray, np.ndarray]:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from layercurv.errors import InputError
+from layercurv.fits.reproducible import deviations, inner
 
 
 def r_squared(x, y) -> float | None:
@@ -25,6 +26,6 @@ def r_squared(x, y) -> float | None:
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if x.ndim != 1 or x.shape != y.shape or x.size < 3 or not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise InputError(f"R^2: expected two finite vectors of one length >= 3, got shapes {x.shape} and {y.shape}")
-    dx, dy = x - x.mean(), y - y.mean()
-    scale = float(dx @ dx) * float(dy @ dy)
-    return float(dx @ dy) ** 2 / scale if scale > 0 else None
+    dx, dy = deviations(x), deviations(y)
+    scale = inner(dx, dx) * inner(dy, dy)
+    return inner(dx, dy) ** 2 / scale if scale > 0 else None

@@ -1,6 +1,10 @@
 """How far two Kronecker factors miss a layer's curvature and its gradient's spectrum; zero is no miss."""
 
+import math
+
 import numpy as np
+
+from layercurv.fits.reproducible import deviations, inner, log
 
 
 def concentration_slack(concentration, is_null) -> float:
@@ -43,6 +47,21 @@ def shape_mismatch(singular_values, mean_log) -> float:
     return float(np.std(_log_ratios(singular_values, mean_log)))
 
 
+def log_correlation(singular_values, mean_log) -> float:
+    """Correlate measured and predicted singular values, both on a log scale.
+
+    Args:
+        singular_values: As in `log_mismatch`.
+        mean_log: As in `log_mismatch`.
+
+    Returns:
+        Pearson's r over k.
+    """
+    predicted = np.asarray(mean_log, dtype=np.float64)
+    dx, dy = deviations(log(singular_values[: predicted.size])), deviations(predicted)
+    return inner(dx, dy) / math.sqrt(inner(dx, dx) * inner(dy, dy))
+
+
 def _log_ratios(singular_values, mean_log) -> np.ndarray:
     mean_log = np.asarray(mean_log, dtype=np.float64)
-    return np.log(np.asarray(singular_values, dtype=np.float64)[: mean_log.size]) - mean_log
+    return log(singular_values[: mean_log.size]) - mean_log

@@ -6,6 +6,7 @@ from statistics import median
 import numpy as np
 
 from layercurv.errors import InputError
+from layercurv.fits.reproducible import deviations, inner, log
 
 MODELS = ("power_law", "exponential", "log_normal")
 CLEAR_MARGIN = 6.0  # "strong" evidence: Kass and Raftery (1995), Bayes factors, section 3.2
@@ -43,7 +44,8 @@ def profile_bic(values) -> dict:
     """
     log_v = _log_profile(values)
     k = np.arange(1.0, log_v.size + 1)
-    columns = {"power_law": [np.log(k)], "exponential": [k], "log_normal": [np.log(k), np.log(k) ** 2]}
+    log_k = log(k)
+    columns = {"power_law": [log_k], "exponential": [k], "log_normal": [log_k, log_k * log_k]}
     fits, residuals = {}, {}
     for name in MODELS:
         fits[name], residuals[name] = _least_squares(columns[name], log_v)
@@ -84,27 +86,43 @@ def _log_profile(values) -> np.ndarray:
     bad = np.flatnonzero(~(np.isfinite(v) & (v > 0)))
     if bad.size:
         raise InputError(f"rank profile: expected positive finite values, got {v[bad[0]]} at rank {bad[0] + 1}")
-    return np.log(v)
+    return log(v)
 
 
 def _rounding(log_v: np.ndarray) -> float:
-    # RSS that rounding alone can leave; the factor 64 covers the solver's own, measured below 10 for n <= 1000
+    # RSS that rounding alone can leave; the factor 64 covers the solver's own, measured below 20 for n <= 1000
     return log_v.size * (64 * np.finfo(np.float64).eps * max(1.0, float(np.abs(log_v).max()))) ** 2
 
 
 def _least_squares(columns: list[np.ndarray], log_v: np.ndarray) -> tuple[dict, np.ndarray]:
     n, p = log_v.size, len(columns) + 1
-    design = np.column_stack([np.ones(n), *columns])
-    coefficients = np.linalg.lstsq(design, log_v, rcond=None)[0]
-    residuals = log_v - design @ coefficients
+    columns = [np.ones(n), *columns]
+    coefficients = _coefficients(columns, log_v)
+    residuals = log_v - _combined(columns, coefficients)
     floor = _rounding(log_v)
-    rss = max(float(residuals @ residuals), floor)
-    tss = float(np.sum((log_v - log_v.mean()) ** 2))
-    bic = n * np.log(rss / n) + p * np.log(n)
+    rss = max(inner(residuals, residuals), floor)
+    around_mean = deviations(log_v)
+    tss = inner(around_mean, around_mean)
+    log_variance, log_n = log([rss / n, n]).tolist()
     r2 = 1.0 - rss / tss if tss > floor else 1.0
-    return {"bic": float(bic), "rss": rss, "r2": r2, "coefficients": coefficients.tolist()}, residuals
+    return {"bic": n * log_variance + p * log_n, "rss": rss, "r2": r2, "coefficients": coefficients}, residuals
+
+
+def _coefficients(columns: list[np.ndarray], y: np.ndarray) -> list[float]:
+    # The last one is that of y on what the other columns leave of the last column (Frisch and Waugh 1933). Not by
+    # LAPACK, for there the kernel decides the last digits.
+    *others, last = columns
+    if not others:
+        return [inner(last, y) / inner(last, last)]
+    left = last - _combined(others, _coefficients(others, last))
+    slope = inner(left, y) / inner(left, left)
+    return [*_coefficients(others, y - slope * last), slope]
+
+
+def _combined(columns: list[np.ndarray], coefficients: list[float]) -> np.ndarray:
+    return sum(coefficient * column for coefficient, column in zip(coefficients, columns, strict=True))
 
 
 def _lag1_autocorrelation(residuals: np.ndarray, rounding: float) -> float | None:
-    total = float(residuals @ residuals)
-    return float(residuals[:-1] @ residuals[1:]) / total if total > rounding else None
+    total_square = inner(residuals, residuals)
+    return inner(residuals[:-1], residuals[1:]) / total_square if total_square > rounding else None

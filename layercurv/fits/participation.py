@@ -4,6 +4,7 @@ import numpy as np
 from scipy.special import entr, zeta
 
 from layercurv.errors import InputError
+from layercurv.fits.reproducible import inner, total
 
 
 def participation_ratio(x) -> float:
@@ -29,7 +30,8 @@ def participation_ratio(x) -> float:
     """
     x = _finite("participation ratio", x)
     x = x / np.abs(x).max()  # squares of gradients near 1e-160 would underflow
-    return float(x.sum() ** 2 / (x @ x))
+    sum_x = total(x)
+    return sum_x * sum_x / inner(x, x)
 
 
 def effective_rank(eigenvalues) -> float:

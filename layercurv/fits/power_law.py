@@ -1,11 +1,13 @@
 """Ordinary least squares of log y on log x."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import stdtrit
 
 from layercurv.errors import InputError
+from layercurv.fits.reproducible import inner, log, total
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class PowerLawFit:
 
 
 def fit_power_law(x, y) -> PowerLawFit:
-    """Fit y = exp(intercept) * x**slope by ordinary least squares on logarithms.
+    """Fit y = exp(intercept) * x**slope by ordinary least squares on logarithms, to the same bits on every machine.
 
     Args:
         x: Positive values, shape [n], n >= 3.
@@ -52,15 +54,15 @@ def fit_power_law(x, y) -> PowerLawFit:
     """
     log_x, log_y = _logarithms(x, y)
     n = log_x.size
-    mean_x, mean_y = float(log_x.sum()) / n, float(log_y.sum()) / n
+    mean_x, mean_y = total(log_x) / n, total(log_y) / n
     dx, dy = log_x - mean_x, log_y - mean_y
-    sxx, syy = float(dx @ dx), float(dy @ dy)
+    sxx, syy = inner(dx, dx), inner(dy, dy)
     if not sxx > 0:
         raise InputError(f"power law: expected at least two different x values, got {n} equal ones")
-    slope = float(dx @ dy) / sxx
+    slope = inner(dx, dy) / sxx
     residuals = dy - slope * dx
-    rss = float(residuals @ residuals)
-    standard_error = (rss / (n - 2) / sxx) ** 0.5
+    rss = inner(residuals, residuals)
+    standard_error = math.sqrt(rss / (n - 2) / sxx)
     half_width = float(stdtrit(n - 2, 0.975)) * standard_error
     return PowerLawFit(
         slope=slope,
@@ -73,7 +75,8 @@ def fit_power_law(x, y) -> PowerLawFit:
     )
 
 
-def _logarithms(x, y) -> tuple[np.ndarray, np.ndarray]:
+def _logarithms(x, y) -> np.ndarray:
+    # [2, n]
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if x.ndim != 1 or x.shape != y.shape:
         raise InputError(f"power law: expected two vectors of one length, got shapes {x.shape} and {y.shape}")
@@ -83,4 +86,4 @@ def _logarithms(x, y) -> tuple[np.ndarray, np.ndarray]:
         if not (values.min() > 0 and values.max() < np.inf):  # NaN fails both
             bad = np.flatnonzero(~(np.isfinite(values) & (values > 0)))[0]
             raise InputError(f"power law: expected positive finite values, got {name}[{bad}] = {values[bad]}")
-    return np.log(x), np.log(y)
+    return log(np.stack([x, y]))

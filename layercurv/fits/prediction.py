@@ -1,5 +1,6 @@
 """Where a mean and one more value of the same kind are to be expected, and how surprising others are."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -49,7 +50,7 @@ def _interval(values, variance_factor: Callable[[int], float]) -> tuple[float, f
     n = values.size
     if n < 2:
         return None
-    half = float(stdtrit(n - 1, 0.975)) * float(values.std(ddof=1)) * variance_factor(n) ** 0.5
+    half = float(stdtrit(n - 1, 0.975)) * float(values.std(ddof=1)) * math.sqrt(variance_factor(n))
     return float(values.mean()) - half, float(values.mean()) + half
 
 

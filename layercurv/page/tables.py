@@ -3,6 +3,8 @@
 from collections import Counter
 from html import escape
 
+from layercurv.results.provenance import shown_numerics
+
 VERDICTS = ("supported", "contradicted", "ambiguous", "unsupported")
 REPLICATIONS = ("replicated", "not_replicated", "not_measured")
 
@@ -134,6 +136,7 @@ def _record_row(path: str, provenance: dict, sha256: str) -> str:
             ("record", f"<code>{escape(path)}</code>"),
             ("commit", f"<code>{escape(str(code['commit'])[:10])}</code>"),
             ("finished", escape(provenance["finished_utc"][:10])),
+            ("kernels", escape(shown_numerics(provenance))),
             ("seconds", "" if seconds is None else f"{seconds:.0f}"),
             ("SHA-256", f"<code>{escape(sha256[:16])}</code>"),
         ],

@@ -9,8 +9,9 @@ from statistics import fmean, median
 ROLES = {
     "attention_qkv": r"\.(query|key|value|c_attn|q_proj|k_proj|v_proj)$",
     "attention_projection": r"(attention\.output\.dense|attn\.c_proj|o_proj)$",
-    "mlp_up": r"(intermediate\.dense|mlp\.c_fc|mlp\.fc1|block\.3)$",
-    "mlp_down": r"(output\.dense|mlp\.c_proj|mlp\.fc2|block\.5)$",
+    "mlp_gate": r"gate_proj$",
+    "mlp_up": r"(intermediate\.dense|mlp\.c_fc|mlp\.fc1|up_proj|block\.3)$",
+    "mlp_down": r"(output\.dense|mlp\.c_proj|mlp\.fc2|down_proj|block\.5)$",
     "head": r"(^|\.)(fc|classifier|lm_head|score|head)(\.\d+)?$",
 }
 
@@ -137,6 +138,25 @@ def _kronecker_spectrum(found: dict) -> dict[str, float]:
     }
 
 
+def _noise_prediction(found: dict) -> dict[str, float]:
+    result = {}
+    for kind in ("sign_flips", "separable_gaussian", "signal_plus_noise"):
+        result[f"median_alpha_{kind}"] = _median(la[kind] and fmean(la[kind]["alphas"]) for la in found["layers"])
+    return result
+
+
+def _sampling_noise(found: dict) -> dict[str, float]:
+    result = {}
+    for kind in ("true", "model"):
+        fits = [layer["fits"][kind] for layer in found["layers"]]
+        for term in ("alpha", "information", "selection"):
+            result[f"median_{term}_{kind}"] = _median(fit["terms"] and fit["terms"][term] for fit in fits)
+        result[f"median_unselected_exponent_{kind}"] = _median(
+            f["unselected"] and f["unselected"]["slope"] for f in fits
+        )
+    return result
+
+
 def _weight_tail(found: dict) -> dict[str, float]:
     pairs = [(la["tail"]["exponent"], la["fits"]["s"]["slope"]) for la in found["layers"] if la["tail"] and la["fits"]]
     return {
@@ -177,8 +197,10 @@ HEADLINES: dict[str, Callable[[dict], dict[str, float]]] = {
     "full_spectrum": _full_spectrum,
     "hvp_validation": _hvp_validation,
     "kronecker_spectrum": _kronecker_spectrum,
+    "noise_prediction": _noise_prediction,
     "participation_ratio": _participation_ratio,
     "rank_profile": _rank_profile,
+    "sampling_noise": _sampling_noise,
     "scalar_preconditioner": _scalar_preconditioner,
     "spectral_newton": _spectral_newton,
     "training_dynamics": _training_dynamics,

@@ -1,4 +1,4 @@
-"""What a reader needs in order to run a record again: code, versions, hardware."""
+"""What a reader needs in order to run a record again: code, versions, hardware, and what chose its kernels."""
 
 import hashlib
 import json
@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 import layercurv
+from layercurv.cpu import cpu_name
 
 PACKAGES = ("torch", "torchvision", "transformers", "datasets", "numpy", "scipy", "hydra-core")
 
@@ -53,12 +54,27 @@ def hardware() -> dict:
         `{"cpu", "machine", "system", "n_cores", "memory_bytes"}`.
     """
     return {
-        "cpu": _cpu_name(),
+        "cpu": cpu_name(),
         "machine": platform.machine(),
         "system": platform.system(),
         "n_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
     }
+
+
+def shown_numerics(provenance: dict) -> str:
+    """Say in a few words what decided a record's digits.
+
+    Args:
+        provenance: The record's.
+
+    Returns:
+        Such as "AVX512, oneDNN 3.12.0, contiguous"; "unknown" for records from before it was noted.
+    """
+    found = provenance.get("numerics")
+    if found is None:
+        return "unknown"
+    return f"{found['cpu_capability']}, oneDNN {found['onednn'] or 'unknown'}, {found['memory_layout']}"
 
 
 def fingerprint(config: dict) -> str:
@@ -86,12 +102,3 @@ def git(root: Path, *arguments: str) -> str:
     """
     done = subprocess.run(["git", "-C", str(root), *arguments], check=True, capture_output=True, text=True)
     return done.stdout.strip()
-
-
-def _cpu_name() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

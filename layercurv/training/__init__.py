@@ -8,7 +8,7 @@
 - `gradient_descent`: full-batch descent with snapshots; `matrix_chain`: starts and balance of a product of matrices
 """
 
-from layercurv.training.checkpoint import load_checkpoint, save_checkpoint
+from layercurv.training.checkpoint import load_checkpoint, save_checkpoint, weights_checksum
 from layercurv.training.evaluate import evaluate
 from layercurv.training.loop import Trainer, TrainingSettings
 from layercurv.training.progress import progress_bar
@@ -20,4 +20,5 @@ __all__ = [
     "load_checkpoint",
     "progress_bar",
     "save_checkpoint",
+    "weights_checksum",
 ]

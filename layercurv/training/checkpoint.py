@@ -1,9 +1,11 @@
 """State on disk: written atomically, read back without unpickling code."""
 
+import hashlib
 import pickle
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from layercurv.errors import InputError
 from layercurv.files import atomic_path
@@ -50,3 +52,19 @@ def load_checkpoint(path: Path, fingerprint: str, device: torch.device) -> dict 
             "delete it to start again, or give the run another name with variant=NAME"
         )
     return state
+
+
+def weights_checksum(model: nn.Module) -> str:
+    """Hash all parameters and buffers, so that two measurements can be told to be of one network.
+
+    Args:
+        model: The network.
+
+    Returns:
+        SHA-256 of names, types, shapes and bytes, in the order the network registers them.
+    """
+    digest = hashlib.sha256()
+    for name, value in model.state_dict().items():
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()

@@ -159,7 +159,7 @@ def test_the_command_looks_where_the_build_puts_things(tmp_path, monkeypatch, ca
         (tmp_path / folder).mkdir()
         ending, content = ("toml", b"") if folder == "claims" else ("pdf", pdf_of(text))
         (tmp_path / folder / f"{name}.{ending}").write_bytes(content)
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("layercurv.files.ROOT", tmp_path)
     assert main(["coverage"]) == 0
     out = capsys.readouterr().out
     assert "1 bound to claims, 0 to audited rows, 0 waived" in " ".join(out.split()) and out.endswith(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from layercurv.claims.kronecker_quantities import KRONECKER_QUANTITIES
+from layercurv.claims.noise_quantities import NOISE_QUANTITIES
 from layercurv.claims.profile_quantities import PROFILE_QUANTITIES
 from layercurv.claims.quantities import QUANTITIES, SPECTRUM_QUANTITIES
 from layercurv.claims.tail_quantities import TAIL_QUANTITIES
@@ -28,7 +29,14 @@ def layer(**changes) -> dict:
     return changed | changes
 
 
-ELSEWHERE = {*VALIDATION_QUANTITIES, *PROFILE_QUANTITIES, *KRONECKER_QUANTITIES, *TAIL_QUANTITIES, *SPECTRUM_QUANTITIES}
+ELSEWHERE = {
+    *VALIDATION_QUANTITIES,
+    *PROFILE_QUANTITIES,
+    *KRONECKER_QUANTITIES,
+    *TAIL_QUANTITIES,
+    *SPECTRUM_QUANTITIES,
+    *NOISE_QUANTITIES,
+}
 
 
 @pytest.mark.parametrize("name", sorted(set(QUANTITIES) - ELSEWHERE - FROM_HALVES))

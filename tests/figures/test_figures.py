@@ -25,13 +25,6 @@ def results(tmp_path, root):
 RECORDS = [smoke_record(seed) for seed in range(3)]
 
 
-def test_a_rebuild_gives_the_same_bytes(results, tmp_path):
-    files = [generate(list(FIGURES), results, tmp_path / folder) for folder in ("a", "b")]
-    assert len(files[0]) == 2 * len(FIGURES)
-    for first, second in zip(*files, strict=True):
-        assert first.read_bytes() == second.read_bytes(), first.name
-
-
 def test_depth_draws_alpha_of_every_layer_and_seed_with_its_interval(root):
     audit = read_record(root / "results" / alpha_map_depth.AUDIT)
     with style.styled():

@@ -12,7 +12,7 @@ import jmespath
 import numpy as np
 from scipy import stats
 
-from tests.reference import profile, validation
+from tests.reference import noise, profile, validation
 
 
 def claim_is_true(claim, documents: list, others: list) -> bool:
@@ -22,6 +22,8 @@ def claim_is_true(claim, documents: list, others: list) -> bool:
         if claim.within is not None:
             per_record = [[reduce(values, claim.within)] for values in per_record]
         found = [value for values in per_record for value in values]
+        if claim.draws is not None:
+            return _holds(claim, _forecast(claim, documents, others, found) * (100 if claim.unit else 1))
         if claim.reference:
             rest = [reduce(_values(claim.select, claim.quantity, document), claim.within) for document in others]
             return _holds(claim, _compared(claim, found, rest))
@@ -29,6 +31,27 @@ def claim_is_true(claim, documents: list, others: list) -> bool:
     except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, np.linalg.LinAlgError):
         return False
     return _holds(claim, value * (100 if claim.unit else 1))
+
+
+def _forecast(claim, documents: list, others: list, found: list[float]) -> float:
+    draws = []
+    for measured, predicted in zip(documents, others, strict=True):
+        if jmespath.search(claim.paired_on, measured) != jmespath.search(claim.paired_on, predicted):
+            raise ValueError("another network")
+        draws += jmespath.search(claim.draws, predicted)
+    means = [reduce(values, "mean") for values in draws]
+    errors = [mean - value for mean, value in zip(means, found, strict=True)]
+    reduce(found, "count")
+    if claim.reduce == "forecast_bias":
+        return statistics.fmean(errors)
+    if claim.reduce == "forecast_rmse":
+        return math.sqrt(statistics.fmean(e * e for e in errors))
+    if claim.reduce == "forecast_correlation":
+        return statistics.correlation(means, found)
+    if claim.reduce == "forecast_skill":
+        return 1 - statistics.fmean(e * e for e in errors) / statistics.pvariance(found)
+    held = [np.quantile(d, 0.025) <= v <= np.quantile(d, 0.975) for d, v in zip(draws, found, strict=True)]
+    return float(sum(held)) / len(held)
 
 
 def _compared(claim, first: list[float], second: list[float]) -> float:
@@ -76,6 +99,7 @@ def reduce(values: list, how: str) -> float:
     if how == "same" and len(set(values)) > 1:
         raise ValueError("they differ")
     named = {"count": len, "sum": math.fsum, "mean": statistics.fmean, "median": statistics.median, "min": min}
+    named["root_mean_square"] = lambda v: math.sqrt(math.fsum(x * x for x in v) / len(v))
     return float((named | {"max": max, "std": statistics.stdev, "same": lambda v: v[0]})[how](values))
 
 
@@ -200,6 +224,8 @@ def _spectrum_quantity(name: str, record: dict) -> float:
 
 
 def quantity(name: str, layer: dict) -> float:
+    if noise.names([name]):
+        return noise.quantity(name, layer)
     if validation.names([name]):
         return validation.quantity(name, layer)
     if profile.names([name]):

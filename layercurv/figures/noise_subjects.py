@@ -1,0 +1,109 @@
+"""What the figures on sampling noise share: the networks, and per layer what was predicted and measured."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from layercurv.figures.layer_roles import role_in
+from layercurv.fits import selection_terms, unselected_exponent
+
+# Network -> whether the predictor was fixed on it. Three seeds each: trainings of ours, draws of samples of others'.
+SUBJECTS = {
+    "resnet18_cifar10": True,
+    "resnet20_published": True,
+    "vgg11_cifar10": False,
+    "mlp_cifar10": False,
+    "vit_cifar10": False,
+    "gpt2_tiny_shakespeare": False,
+    "resnet32_published": False,
+    "resnet44_published": False,
+    "resnet56_published": False,
+}
+N_SEEDS = 3
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One layer: what was said beforehand and what was found."""
+
+    role: str
+    alpha: float  # along the batch gradient's directions, on the batch
+    predicted: float  # mean over sign flips
+    unselected: float  # exponent of h on the root of the second moment, on fresh samples
+
+
+def record_names(variants: list[str], n_seeds: int = N_SEEDS) -> list[str]:
+    """Name the records of some variants, predictions before measurements.
+
+    Args:
+        variants: Names without the seed.
+        n_seeds: Seeds of each.
+
+    Returns:
+        Paths below the results folder.
+    """
+    folders = ("noise_prediction", "sampling_noise")
+    return [f"{folder}/{v}_seed{seed}.small.json" for v in variants for seed in range(n_seeds) for folder in folders]
+
+
+def pairs(records: list[dict]) -> list[tuple[dict, dict]]:
+    """Put prediction and measurement of the same variant side by side.
+
+    Args:
+        records: Those of `record_names`.
+
+    Returns:
+        Pairs of records.
+    """
+    by_name = {(record["experiment"], record["variant"]): record for record in records}
+    variants = dict.fromkeys(variant for _, variant in by_name)
+    return [(by_name["noise_prediction", v], by_name["sampling_noise", v]) for v in variants]
+
+
+def outcomes(predicted: dict, measured: dict) -> list[Outcome]:
+    """Refit every layer from its raw lists.
+
+    Args:
+        predicted: A `noise_prediction` record.
+        measured: The `sampling_noise` record of the same network and samples.
+
+    Returns:
+        One outcome per layer, in network order.
+    """
+    layers = measured["measurements"]["layers"]
+    return [
+        Outcome(role_in(layer, layers), alpha_of(layer), mean_alpha(said, "sign_flips"), _unselected(layer))
+        for said, layer in zip(predicted["measurements"]["layers"], layers, strict=True)
+    ]
+
+
+def alpha_of(layer: dict) -> float:
+    """Fit alpha with the true labels, from exact curvature where it was measured, else from the GGN value.
+
+    Args:
+        layer: A layer of a `sampling_noise` record.
+
+    Returns:
+        The exponent.
+    """
+    found = layer["true"]
+    h = found["ggn_curvatures"] if layer["curvatures"] is None else layer["curvatures"]
+    return selection_terms(found["singular_values"], h, found["second_moments"], found["is_null"], 1)["alpha"]
+
+
+def mean_alpha(said: dict, kind: str) -> float:
+    """Average the draws of a prediction.
+
+    Args:
+        said: A layer of a `noise_prediction` record.
+        kind: Of null.
+
+    Returns:
+        The mean exponent.
+    """
+    return float(np.mean(said[kind]["alphas"]))
+
+
+def _unselected(layer: dict) -> float:
+    found = layer["true"]
+    return unselected_exponent(found["fresh_ggn_curvatures"], found["fresh_second_moments"], found["is_null"])["slope"]

@@ -1,0 +1,80 @@
+"""What alpha is: two where the samples did not choose the directions, and elsewhere what noise alone predicts."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from layercurv.figures.layer_roles import ROLE_NAMES
+from layercurv.figures.noise_subjects import SUBJECTS, Outcome, outcomes, pairs, record_names
+from layercurv.figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, PAGE_INCHES, PURPLE, SKY, VERMILION, new_figure
+
+__all__ = ["RECORDS", "draw"]
+
+RECORDS = tuple(record_names(list(SUBJECTS)))
+COLORS = {
+    "conv": BLUE,
+    "linear": SKY,
+    "attention_qkv": VERMILION,
+    "attention_projection": ORANGE,
+    "mlp_up": GREEN,
+    "mlp_gate": GREEN,
+    "mlp_down": GREEN,
+    "head": PURPLE,
+}
+SHORT = {
+    "conv": "convolutions",
+    "linear": "perceptron",
+    "attention_qkv": "query, key, value",
+    "attention_projection": "attention output",
+    "mlp_up": "MLP up",
+    "mlp_gate": "MLP gate",
+    "mlp_down": "MLP down",
+    "head": "heads",
+}
+LIMITS = (0.6, 4.1)
+
+
+def draw(records: list[dict]) -> Figure:
+    """Draw exponents by kind of layer, in sample and out of sample, and prediction against measurement.
+
+    Args:
+        records: Those of `RECORDS`.
+
+    Returns:
+        The figure.
+    """
+    found = {said["variant"]: outcomes(said, measured) for said, measured in pairs(records)}
+    blind = [o for variant, layers in found.items() if not SUBJECTS[variant.rpartition("_seed")[0]] for o in layers]
+    figure = new_figure(PAGE_INCHES, 2.9)
+    by_kind, predicted = figure.subplots(1, 2, width_ratios=(1.45, 1))
+    _draw_kinds(by_kind, [o for layers in found.values() for o in layers])
+    _draw_prediction(predicted, blind)
+    return figure
+
+
+def _draw_kinds(axis: Axes, found: list[Outcome]) -> None:
+    kinds = [kind for kind in ROLE_NAMES if any(o.role == kind for o in found)]
+    for row, kind in enumerate(kinds):
+        some = [o for o in found if o.role == kind]
+        spread = np.linspace(-0.13, 0.13, len(some)) if len(some) > 1 else np.zeros(1)
+        style = {"marker": "o", "ls": "none", "mew": 0, "alpha": 0.45}
+        axis.plot([o.alpha for o in some], row - 0.2 + spread, color=COLORS[kind], ms=2.6, **style)
+        axis.plot([o.unselected for o in some], row + 0.2 + spread, color=BLACK, ms=2.0, **style)
+    axis.axvline(2, color=GREY, lw=0.8, ls="--", zorder=0)
+    axis.set_yticks(range(len(kinds)), [SHORT[kind] for kind in kinds])
+    axis.set(ylim=(len(kinds) - 0.4, -0.6), xlim=LIMITS, xlabel="exponent")
+    axis.plot([], [], "o", color=BLUE, ms=3, mew=0, label="same samples choose directions (any colour)")
+    axis.plot([], [], "o", color=BLACK, ms=3, mew=0, label="other samples")
+    axis.legend(loc="lower right", handletextpad=0.2)
+    axis.set_title("a  curvature's exponent, every layer", loc="left")
+
+
+def _draw_prediction(axis: Axes, found: list[Outcome]) -> None:
+    axis.plot(LIMITS, LIMITS, color=GREY, lw=0.8, ls="--", zorder=0)
+    for kind, color in COLORS.items():
+        some = [o for o in found if o.role == kind]
+        axis.plot([o.predicted for o in some], [o.alpha for o in some], "o", color=color, ms=2.6, mew=0, alpha=0.6)
+    axis.set(xlim=LIMITS, ylim=LIMITS, xlabel=r"$\alpha$ of the same gradients with random signs")
+    axis.set_ylabel(r"$\alpha$ measured afterwards")
+    axis.set_aspect("equal")
+    axis.set_title("b  predicted from noise alone", loc="left")

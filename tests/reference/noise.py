@@ -1,0 +1,99 @@
+"""Quantities of `sampling_noise` and `noise_prediction` records computed another way: Python's statistics, polyfit."""
+
+import math
+import statistics
+
+import numpy as np
+
+PUBLISHED = {
+    "conv": (1.97 + 2.17 + 1.94 + 2.10) / 4,
+    "linear": 2.18,
+    "query": 1.43,
+    "o_proj": 1.17,
+    "up_proj": 0.84,
+    "down": 1.15,
+    "fc": (0.90 + 2.83 + 4.53) / 3,
+}
+_NAMES = ("ggn_share", "mean_of_draws", "median_noise_level", "crossover_batch", "stored_noise_difference")
+_STARTS = ("sampled_", "drawn_labels_", "unselected_")
+
+
+def names(quantities) -> set[str]:
+    return {name for name in quantities if name in _NAMES or name.startswith(_STARTS)}
+
+
+def quantity(name: str, item: dict) -> float:
+    if name == "mean_of_draws":
+        return statistics.fmean(item["alphas"])
+    if name == "median_noise_level":
+        return statistics.median(_noise_level(layer, item["measurements"]) for layer in item["measurements"]["layers"])
+    if name == "crossover_batch":
+        return statistics.median(_crossover(layer, item["measurements"]) for layer in item["measurements"]["layers"])
+    if name == "ggn_share":
+        rows = zip(item["true"]["ggn_curvatures"], item["curvatures"], item["true"]["is_null"], strict=True)
+        return statistics.median(g / h for g, h, null in rows if not null)
+    if name.startswith("unselected_"):
+        return _unselected(item, name.rpartition("_")[2])["r2" if "_r2_" in name else "slope"]
+    if name == "stored_noise_difference":
+        return _stored_difference(item)
+    if name == "sampled_identity_residual":
+        found = [_terms(item, labels) for labels in ("true", "model")]
+        return max(abs(t["alpha"] - 2 - t["information"] + t["selection"]) for t in found)
+    terms = _terms(item, "model" if name.startswith("drawn_labels_") else "true")
+    if name == "sampled_alpha_minus_2":
+        return terms["alpha"] - 2
+    if name == "sampled_alpha_minus_published":
+        return terms["alpha"] - PUBLISHED[item["kind"] if item["kind"] == "conv" else item["name"].rpartition(".")[2]]
+    return terms[name.rpartition("_")[2]]
+
+
+def _slope(x, y) -> float:
+    if len(x) < 3:
+        raise ValueError("too few points")
+    return float(np.polyfit(np.log(x), np.log(y), 1)[0])
+
+
+def _terms(layer: dict, labels: str) -> dict:
+    part = layer[labels]
+    h = part["ggn_curvatures"]
+    if labels == "true" and layer["curvatures"] is not None:
+        h = layer["curvatures"]
+    rows = zip(part["singular_values"], h, part["second_moments"], part["is_null"], strict=True)
+    rows = [(s, x, m) for s, x, m, null in rows if not null and s > 0 and x > 0 and m > 0]
+    sigma = [s for s, _, _ in rows]
+    return {
+        "alpha": _slope(sigma, [x for _, x, _ in rows]),
+        "information": _slope(sigma, [x / m for _, x, m in rows]),
+        "selection": _slope(sigma, [s * s / m for s, _, m in rows]),
+        "n": len(rows),
+    }
+
+
+def _unselected(layer: dict, labels: str) -> dict:
+    part = layer[labels]
+    rows = zip(part["fresh_ggn_curvatures"], part["fresh_second_moments"], part["is_null"], strict=True)
+    rows = [(h, m) for h, m, null in rows if not null and h > 0 and m > 0]
+    h, m = (list(values) for values in zip(*rows, strict=True))
+    correlation = statistics.correlation([math.log(v) for v in m], [math.log(v) for v in h])
+    return {"slope": 2 * _slope(m, h), "r2": correlation**2}
+
+
+def _noise_level(layer: dict, found: dict) -> float:
+    part, n = layer["true"], found["n_samples"] * found["labels_per_sample"]
+    rows = zip(part["fresh_means"], part["fresh_ggn_curvatures"], part["is_null"], strict=True)
+    return statistics.fmean(n * mean * mean / h for mean, h, null in rows if not null)
+
+
+def _crossover(layer: dict, found: dict) -> float:
+    noise = found["n_samples"] * layer["noise_mean_squared_norm"]
+    signal = layer["pool_squared_norm"] - noise / found["n_pool"]
+    return noise / signal if signal > 0 else math.inf
+
+
+def _stored_difference(layer: dict) -> float:
+    differences = []
+    for labels in ("true", "model"):
+        stored, terms = layer["fits"][labels], _terms(layer, labels)
+        differences += [abs(terms[key] - stored["terms"][key]) for key in terms]
+        differences.append(abs(_unselected(layer, labels)["slope"] - stored["unselected"]["slope"]))
+    return max(differences)
