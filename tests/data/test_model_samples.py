@@ -4,9 +4,8 @@ import itertools
 
 import torch
 
-from layercurv.curvature import CrossEntropy, mean_gradients, weight_layers
+from layercurv.curvature import CrossEntropy, GGNCurvature, gradient_directions, sweep, weight_layers
 from layercurv.data import sample_windows
-from tests.compare import assert_close
 from tests.models.llama import tiny_llama
 
 SYMBOLS = 3
@@ -44,12 +43,14 @@ def test_every_sequence_comes_as_often_as_the_network_says():
     assert ((share - p).abs() <= 4 * (p * (1 - p) / n).sqrt() + 1e-6).all()  # four standard errors
 
 
-def test_the_expected_gradient_on_own_text_is_zero():
-    model = tiny_llama(vocabulary_size=SYMBOLS)
-    layers = [layer for layer in weight_layers(model) if layer.name != "lm_head"][:2]
-
-    def gradient(n):
-        batch = sample_windows(model, n, 3, 0, 0, batch_size=n).measurement_batches(n, n, 0)
-        return torch.cat([g.flatten() for g in mean_gradients(model, CrossEntropy(), batch, layers).values()]).norm()
-
-    assert_close(gradient(6400) / gradient(100), 1 / 8, 0.5, what="falls as one over the root of n")
+def test_the_expected_gradient_on_own_text_is_zero_in_every_layer():
+    model, n = tiny_llama(vocabulary_size=SYMBOLS), 4000
+    layers = [layer for layer in weight_layers(model) if layer.name != "lm_head"]
+    tokens = torch.randint(SYMBOLS, (10, 4))
+    directions = gradient_directions(model, CrossEntropy(), [(tokens[:, :-1], tokens[:, 1:])], layers, top_k=2)
+    slopes = GGNCurvature(layers, directions, slopes=True)
+    batches = sample_windows(model, n, 3, 0, 0, batch_size=1000).measurement_batches(n, 1000, 0)
+    sweep(model, CrossEntropy(), batches, layers, [slopes], n_sampled=1)
+    for name, found in slopes.result().items():
+        standard_errors = found.slopes.std(0) / n**0.5
+        assert (found.slopes.mean(0).abs() <= 4 * standard_errors).all(), name

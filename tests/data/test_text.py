@@ -77,7 +77,7 @@ def test_the_hub_is_asked_for_one_subset(monkeypatch):
 
     monkeypatch.setattr(datasets, "load_dataset", offline)
     with pytest.raises(InputError, match="cannot fetch Sales/wiki"):
-        load("unused", root=None, hub="Sales/wiki", hub_subset="small-v1")
+        load_text("unused", "Sales/wiki", "text", "train", "test", 8, hub_subset="small-v1")
     assert asked == [("Sales/wiki", "small-v1")]
 
 
