@@ -1,7 +1,7 @@
 """Text as tokens in memory: a language model's stream, or labelled windows for a classifier.
 
-For networks of our own the tokenizer is the UTF-8 encoding itself, as in ByT5 (Xue et al. 2022): 256 tokens, nothing
-out of vocabulary. Networks that others trained bring theirs.
+The tokenizer is the UTF-8 encoding itself, as in ByT5 (Xue et al. 2022): 256 tokens, nothing out of vocabulary. Only
+networks that others trained bring their own.
 """
 
 from collections.abc import Iterator

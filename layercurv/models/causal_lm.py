@@ -31,7 +31,7 @@ def causal_lm(hub: str, gguf_file: str | None, gguf_sha256: str | None, note: st
     options = {"dtype": float32, "attn_implementation": "eager", "use_cache": False}
     if gguf_file is None:
         network = _loaded(transformers.AutoModelForCausalLM, hub, **options)
-        network.provenance = {"hub": hub, "revision": network.config._commit_hash, "note": note}
+        network.provenance = {"hub": hub, "revision": getattr(network.config, "_commit_hash", None), "note": note}
     else:
         file = _gguf(hub, gguf_file, gguf_sha256)
         network = _loaded(transformers.AutoModelForCausalLM, file.path.parent, gguf_file=file.path.name, **options)

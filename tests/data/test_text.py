@@ -1,6 +1,7 @@
 import hashlib
 import json
 
+import numpy as np
 import pytest
 import torch
 
@@ -40,6 +41,44 @@ def test_windows_are_the_bytes_of_the_text_and_targets_the_next_ones(poem):
     assert bytes(data.train_targets.flatten().tolist()) == raw[1 : 8 * n + 1]
     assert n == (len(raw) - 1) // 8
     assert data.provenance["text_sha256"]["train"] == hashlib.sha256(raw).hexdigest()
+
+
+class Words:
+    """A tokenizer as transformers have them: one number per word."""
+
+    def __len__(self):
+        return 40_000
+
+    def encode(self, text, add_special_tokens, verbose):
+        assert not add_special_tokens
+        return [30_000 + len(word) for word in text.split()]
+
+
+def test_a_tokenizer_gives_the_tokens_and_the_number_of_classes(poem):
+    data = load(poem, sequence_length=3, tokenizer=Words())
+    tokens = [30_000 + len(word) for word in TEXT.split()]
+    n = (len(tokens) - 1) // 3
+    assert data.train_inputs.flatten().tolist() == tokens[: 3 * n]
+    assert data.train_targets.flatten().tolist() == tokens[1 : 3 * n + 1]
+    assert data.n_classes == 40_000
+    assert data.provenance["text_sha256"]["train"] == hashlib.sha256(np.array(tokens, dtype=np.int32)).hexdigest()
+    ((inputs, targets),) = data.measurement_batches(n, n, 0)
+    assert inputs.dtype == targets.dtype == torch.int64
+
+
+def test_the_hub_is_asked_for_one_subset(monkeypatch):
+    import datasets
+
+    asked = []
+
+    def offline(*arguments, **_options):
+        asked.append(arguments)
+        raise ConnectionError
+
+    monkeypatch.setattr(datasets, "load_dataset", offline)
+    with pytest.raises(InputError, match="cannot fetch Sales/wiki"):
+        load_text("unused", "Sales/wiki", "text", "train", "test", 8, hub_subset="small-v1")
+    assert asked == [("Sales/wiki", "small-v1")]
 
 
 def test_a_limit_is_recorded(poem):

@@ -5,9 +5,11 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 
 from experiments._runner import CONFIGS, run_one
 from experiments.alpha_map import measure
@@ -85,6 +87,14 @@ def test_the_reference_engine_gives_the_same_curvatures(smoke):
     for layer, expected in zip(found["layers"], measurements(smoke[1])["layers"], strict=True):
         assert layer["curvatures"] == pytest.approx(expected["curvatures"], rel=1e-4, abs=1e-9), layer["name"]
         assert layer["curvature_standard_errors"] is None
+
+
+@pytest.mark.parametrize("subject", sorted(path.stem for path in Path(CONFIGS, "subject").glob("*.yaml")))
+@pytest.mark.parametrize("scale", ["paper", "small"])
+def test_every_subject_composes(subject, scale):
+    with initialize_config_dir(CONFIGS, version_base="1.3"):
+        cfg = compose("alpha_map", [f"subject={subject}", f"scale={scale}"])
+    assert OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)["scale"] == scale
 
 
 @pytest.mark.parametrize("model", ["resnet18"])
