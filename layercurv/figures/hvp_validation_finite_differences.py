@@ -35,7 +35,7 @@ def draw(records: list[dict]) -> Figure:
     _draw_lines(signs, records, CONVOLUTIONS, _negative_share)
     errors.axhline(1, color=GREY, lw=0.8, zorder=0)
     errors.set(yscale="log", ylabel="median relative error", ylim=(1e-8, 3e7))
-    errors.yaxis.set_major_locator(FixedLocator(10.0 ** np.arange(-8, 8, 2)))
+    errors.yaxis.set_major_locator(FixedLocator([float(f"1e{power}") for power in range(-8, 8, 2)]))
     signs.set(ylabel="negative estimates", ylim=(-0.02, 1))
     signs.yaxis.set_major_formatter(PercentFormatter(1, 0))
     for axis in (errors, signs):

@@ -1,5 +1,7 @@
 """How far Spectral Newton turns from the gradient: by layer, at start and end, and by what exceeds the damping."""
 
+import math
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -23,7 +25,7 @@ PLACES = (-0.16, 0.0, 0.16, 0.32)  # beside the whole number, in the order of th
 SEED_LOOKS = ((BLUE, "o", "-"), (VERMILION, "^", "--"), (GREEN, "s", ":"))
 # If all sigma^2 <= d, sigma / (sigma^2 + d) is between 1/2 and 1 times sigma / d, and the cosine is at least
 # 2 sqrt(1/2) / (1 + 1/2) (Kantorovich's inequality).
-BOUND = 2 * 2**0.5 / 3
+BOUND = 2 * math.sqrt(2) / 3
 N_CLASSES = 10
 
 

@@ -48,7 +48,7 @@ def label_agreement(labels_a, labels_b, n_draws: int = 10_000, seed: int = 0) ->
     as_many = int(np.sum((permuted == a).sum(1) >= matches))
     return {
         "share": matches / n,
-        "expected_share": int(counts_a @ counts_b) / n**2,
+        "expected_share": int((counts_a * counts_b).sum()) / n**2,
         "p_value": (1 + as_many) / (1 + n_draws),
         "n": n,
         "n_draws": n_draws,

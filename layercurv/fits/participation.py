@@ -4,7 +4,7 @@ import numpy as np
 from scipy.special import entr, zeta
 
 from layercurv.errors import InputError
-from layercurv.fits.reproducible import inner, total
+from layercurv.fits.reproducible import exp, inner, log, total
 
 
 def participation_ratio(x) -> float:
@@ -56,7 +56,7 @@ def effective_rank(eigenvalues) -> float:
     if (eigenvalues < 0).any():
         raise InputError(f"effective rank: expected values >= 0, got {eigenvalues.min()}")
     share = eigenvalues / eigenvalues.max()
-    return float(np.exp(entr(share / share.sum()).sum()))
+    return float(exp(entr(share / share.sum()).sum()))
 
 
 def zeta_bound(exponent: float) -> float | None:
@@ -97,8 +97,8 @@ def finite_zeta_bound(exponent: float, n: int) -> float:
     """
     if not np.isfinite(exponent) or n < 1:
         raise InputError(f"zeta bound: expected a finite exponent and n >= 1, got {exponent} and {n}")
-    log_terms = -exponent * np.log(np.arange(1.0, n + 1))
-    return participation_ratio(np.exp(log_terms - log_terms.max()))
+    log_terms = -exponent * log(np.arange(1.0, n + 1))
+    return participation_ratio(exp(log_terms - log_terms.max()))
 
 
 def _finite(what: str, values) -> np.ndarray:

@@ -13,6 +13,7 @@ sigma_k^2 is than it would be along a direction that these samples did not choos
 import numpy as np
 
 from layercurv.fits.power_law import fit_power_law
+from layercurv.fits.reproducible import log
 from layercurv.fits.spectral_exponents import usable_directions
 
 
@@ -79,7 +80,7 @@ def null_exponents(singular_values, curvatures, second_moments, is_null, n_sampl
     return {
         "alphas": [fit["alpha"] for fit in fits],
         "k": (np.flatnonzero(used) + 1).tolist(),
-        "mean_log_singular_values": np.log(sigma).mean(0).tolist(),
-        "mean_log_curvatures": np.log(h).mean(0).tolist(),
-        "mean_log_selection": np.log(n_samples * sigma**2 / M).mean(0).tolist(),
+        "mean_log_singular_values": log(sigma).mean(0).tolist(),
+        "mean_log_curvatures": log(h).mean(0).tolist(),
+        "mean_log_selection": log(n_samples * sigma**2 / M).mean(0).tolist(),
     }
