@@ -31,7 +31,7 @@ SHORT = {
     "mlp_down": "MLP down",
     "head": "heads",
 }
-LIMITS = (0.6, 4.1)
+LIMITS = (0.9, 3.5)
 
 
 def draw(records: list[dict]) -> Figure:
@@ -49,10 +49,10 @@ def draw(records: list[dict]) -> Figure:
     by_kind, noise, mixture = figure.subplots(1, 3, width_ratios=(1.35, 1, 1))
     _draw_kinds(by_kind, [o for layers in found.values() for o in layers])
     _draw_prediction(noise, [(o.noise, o) for o in blind])
-    noise.set(xlabel=r"$\alpha$ of the same gradients, random signs", ylabel=r"$\alpha$ measured afterwards")
-    noise.set_title("b  predicted from noise alone", loc="left")
+    noise.set(xlabel="predicted by random signs", ylabel=r"$\alpha$ measured afterwards")
+    noise.set_title("b  from noise alone", loc="left")
     _draw_prediction(mixture, [(o.mixture, o) for o in blind])
-    mixture.set(xlabel=r"$\alpha$ of other samples' gradient plus noise")
+    mixture.set(xlabel="predicted by signal plus noise")
     mixture.set_title("c  from signal and noise", loc="left")
     return figure
 
@@ -67,10 +67,10 @@ def _draw_kinds(axis: Axes, found: list[Outcome]) -> None:
         axis.plot([o.unselected for o in some], row + 0.2 + spread, color=BLACK, ms=2.0, **style)
     axis.axvline(2, color=GREY, lw=0.8, ls="--", zorder=0)
     axis.set_yticks(range(len(kinds)), [SHORT[kind] for kind in kinds])
-    axis.set(ylim=(len(kinds) - 0.4, -0.6), xlim=LIMITS, xlabel="exponent")
+    axis.set(ylim=(len(kinds) + 0.5, -0.6), xlim=LIMITS, xlabel="exponent")
     axis.plot([], [], "o", color=BLUE, ms=3, mew=0, label="on the samples that chose the directions")
     axis.plot([], [], "o", color=BLACK, ms=3, mew=0, label="on other samples")
-    axis.legend(loc="lower right", handletextpad=0.2)
+    axis.legend(loc="lower left", handletextpad=0.2, borderaxespad=0.1)
     axis.set_title("a  curvature's exponent, every layer", loc="left")
 
 
