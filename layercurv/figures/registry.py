@@ -16,6 +16,8 @@ from layercurv.results.store import read_record
 
 # Figure name -> module with RECORDS (paths below the results folder) and draw(records).
 NAMES = (
+    "sampling_noise_alpha",
+    "sampling_noise_batch",
     "alpha_map_power_law",
     "alpha_map_depth",
     "alpha_map_networks",
