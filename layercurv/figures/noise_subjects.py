@@ -15,9 +15,6 @@ SUBJECTS = {
     "mlp_cifar10": False,
     "vit_cifar10": False,
     "gpt2_tiny_shakespeare": False,
-    "resnet32_published": False,
-    "resnet44_published": False,
-    "resnet56_published": False,
 }
 N_SEEDS = 3
 
