@@ -7,16 +7,17 @@ import numpy as np
 from layercurv.figures.layer_roles import role_in
 from layercurv.fits import selection_terms, unselected_exponent
 
-# Network -> whether the predictor was fixed on it. Three seeds each: trainings of ours, draws of samples of others'.
+# Network -> seeds: trainings of ours, draws of samples of networks that others trained.
 SUBJECTS = {
-    "resnet18_cifar10": True,
-    "resnet20_published": True,
-    "vgg11_cifar10": False,
-    "mlp_cifar10": False,
-    "vit_cifar10": False,
-    "gpt2_tiny_shakespeare": False,
+    "resnet18_cifar10": 1,
+    "resnet20_published": 3,
+    "vgg11_cifar10": 3,
+    "mlp_cifar10": 3,
+    "vit_cifar10": 3,
+    "gpt2_tiny_shakespeare": 3,
+    "resnet32_published_B512": 1,
 }
-N_SEEDS = 3
+FIXED_ON = ("resnet18_cifar10", "resnet20_published")  # the predictors were chosen on these
 
 
 @dataclass(frozen=True)
@@ -30,18 +31,22 @@ class Outcome:
     unselected: float  # exponent of h on the root of the second moment, on fresh samples
 
 
-def record_names(variants: list[str], n_seeds: int = N_SEEDS) -> list[str]:
+def record_names(seeds: dict[str, int]) -> tuple[str, ...]:
     """Name the records of some variants, predictions before measurements.
 
     Args:
-        variants: Names without the seed.
-        n_seeds: Seeds of each.
+        seeds: Variant without its seed to how many there are.
 
     Returns:
         Paths below the results folder.
     """
     folders = ("noise_prediction", "sampling_noise")
-    return [f"{folder}/{v}_seed{seed}.small.json" for v in variants for seed in range(n_seeds) for folder in folders]
+    return tuple(
+        f"{folder}/{variant}_seed{seed}.small.json"
+        for variant, n_seeds in seeds.items()
+        for seed in range(n_seeds)
+        for folder in folders
+    )
 
 
 def pairs(records: list[dict]) -> list[tuple[dict, dict]]:

@@ -5,12 +5,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from layercurv.figures.layer_roles import ROLE_NAMES
-from layercurv.figures.noise_subjects import SUBJECTS, Outcome, outcomes, pairs, record_names
+from layercurv.figures.noise_subjects import FIXED_ON, SUBJECTS, Outcome, outcomes, pairs, record_names
 from layercurv.figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, PAGE_INCHES, PURPLE, SKY, VERMILION, new_figure
 
 __all__ = ["RECORDS", "draw"]
 
-RECORDS = tuple(record_names(list(SUBJECTS)))
+RECORDS = record_names(SUBJECTS)
 COLORS = {
     "conv": BLUE,
     "linear": SKY,
@@ -44,7 +44,7 @@ def draw(records: list[dict]) -> Figure:
         The figure.
     """
     found = {said["variant"]: outcomes(said, measured) for said, measured in pairs(records)}
-    blind = [o for variant, layers in found.items() if not SUBJECTS[variant.rpartition("_seed")[0]] for o in layers]
+    blind = [o for variant, layers in found.items() if not variant.startswith(FIXED_ON) for o in layers]
     figure = new_figure(PAGE_INCHES, 2.75)
     by_kind, noise, mixture = figure.subplots(1, 3, width_ratios=(1.35, 1, 1))
     _draw_kinds(by_kind, [o for layers in found.values() for o in layers])

@@ -5,7 +5,7 @@ import pytest
 
 from layercurv.figures import sampling_noise_alpha, sampling_noise_batch
 from layercurv.figures.layer_roles import role_in
-from layercurv.figures.noise_subjects import SUBJECTS
+from layercurv.figures.noise_subjects import FIXED_ON
 from tests.compare import assert_close
 from tests.figures.frozen import axes_of, records_of
 from tests.reference.noise import quantity
@@ -44,7 +44,7 @@ def test_each_kind_has_its_row(alpha):
 @pytest.mark.parametrize(("panel", "kind"), [(1, "sign_flips"), (2, "signal_plus_noise")])
 def test_predictions_are_drawn_for_the_networks_they_were_not_fixed_on(alpha, panel, kind):
     said, found, axes = alpha
-    blind = [variant for variant in found if not SUBJECTS[variant.rpartition("_seed")[0]]]
+    blind = [variant for variant in found if not variant.startswith(FIXED_ON)]
     measured = [quantity("sampled_alpha", layer) for variant in blind for layer in found[variant]["layers"]]
     predicted = [np.mean(layer[kind]["alphas"]) for variant in blind for layer in said[variant]["layers"]]
     assert_close(points(axes[panel], "y"), np.sort(measured), 1e-8)
