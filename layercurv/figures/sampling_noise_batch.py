@@ -15,7 +15,7 @@ __all__ = ["RECORDS", "draw"]
 STEM, B = "vgg11_cifar10", 512  # the network, and the batch on which it is followed along training
 BATCHES = {64: f"{STEM}_B64", B: f"{STEM}_B512", 2048: STEM, 8192: f"{STEM}_B8192"}
 EPOCHS = {epoch: f"{STEM}_B512_epoch{epoch}" for epoch in (0, 1)} | {8: f"{STEM}_B512"}
-RECORDS = record_names(dict.fromkeys([*BATCHES.values(), *EPOCHS.values()], 3))
+RECORDS = record_names(dict.fromkeys([*BATCHES.values(), *EPOCHS.values()], 3) | {BATCHES[8192]: 1})
 KINDS = {
     "sign_flips": (ORANGE, "s", "noise alone: random signs"),
     "signal": (SKY, "^", "signal alone: other images"),
