@@ -3,10 +3,12 @@
 import copy
 from dataclasses import dataclass
 
+from experiments._build import load_data
 from experiments._curvature import draw_batches
+from experiments._kernels import trusted_layout
 from experiments._layers import measure_spectra
 from experiments._runner import Run
-from experiments._training import TrainedModel, load_data, trained_model
+from experiments._training import TrainedModel, trained_model
 from layercurv.data import ImageData
 from layercurv.errors import InputError
 
@@ -69,6 +71,7 @@ def compete(run: Run, data: ImageData) -> Contestant:
     cfg, tuning, tuning_s = run.cfg.contest, [], 0.0
     run = _with_limit(run)
     held_out = data.validation_split(cfg.n_validation)
+    trusted_layout(run, held_out)  # here, lest an error of it pass for a rate that diverged
     for rate in cfg.learning_rates:
         trial = run.with_settings(
             {"seed": cfg.tuning_seed, "optimizer.learning_rate": rate, "training.n_held_out": cfg.n_validation}

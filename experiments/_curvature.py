@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 import torch
 from torch import nn
 
+from experiments._kernels import DTYPES, trusted_layout
 from experiments._runner import Run
 from layercurv.curvature import (
     ENGINES,
@@ -25,10 +26,8 @@ from layercurv.curvature import (
 from layercurv.curvature.tape import network_output
 from layercurv.data import ImageData, TextWindows
 from layercurv.errors import InputError, choose
-from layercurv.kernels import LAYOUTS, preferred_layout
 from layercurv.training import load_checkpoint, progress_bar, save_checkpoint
 
-DTYPES = {"float32": torch.float32, "float64": torch.float64}
 NOISE_FLOOR = 1e-3  # of a layer's largest curvature: errors are compared with no less than that
 
 
@@ -91,9 +90,9 @@ def draw_batches(
         raise InputError(f"curvature.engine: expected one of {', '.join(ENGINES)}, got {cfg.engine!r}")
     dtype = choose("curvature.dtype", cfg.dtype, DTYPES)
     drawn = data.measurement_batches(n_samples or cfg.n_samples, cfg.micro_batch, run.cfg.seed)
+    layout = trusted_layout(run, data, n_samples)
     if not drawn[0][0].is_floating_point():
         return drawn
-    layout = LAYOUTS[preferred_layout(run.device)]
     return [(inputs.to(dtype, memory_format=layout), labels) for inputs, labels in drawn]
 
 

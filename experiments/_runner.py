@@ -14,7 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from layercurv.errors import InputError
-from layercurv.kernels import numerics, preferred_layout
+from layercurv.kernels import Kernels, numerics, preferred_layout
 from layercurv.results.provenance import fingerprint, git_state, hardware, package_versions
 from layercurv.results.store import RecordName, read_record, write_record
 
@@ -31,6 +31,7 @@ class Run:
     cfg: DictConfig
     device: torch.device
     code: str  # commit the code runs from, "+changes" behind it if the tree is dirty
+    kernels: Kernels  # what is known of them; shared with the runs made by `with_settings`
 
     def checkpoint(self, name: str, *parts: str) -> tuple[Path, str]:
         """Name a checkpoint by the configuration it depends on, so that equal work is found again and shared.
@@ -114,7 +115,8 @@ def run_one(
     started = time.perf_counter()
     git = git_state(ROOT)
     code = f"{git['commit'] or 'unknown'}{'+changes' if git['dirty'] else ''}"
-    run = Run(cfg, _device(cfg.device), code)
+    device = _device(cfg.device)
+    run = Run(cfg, device, code, Kernels(device))
     torch.manual_seed(cfg.seed)
     measured = measure(run)
     provenance = _provenance(run, git, overrides) | measured.pop("provenance")
@@ -185,6 +187,7 @@ def _device(name: str) -> torch.device:
 
 def _provenance(run: Run, git: dict, overrides: list[str]) -> dict:
     config = recorded_config(run.cfg)
+    layout = run.kernels.layout or preferred_layout(run.device)
     gpu = torch.cuda.get_device_name() if run.device.type == "cuda" else None
     return {
         "code": git,
@@ -195,6 +198,6 @@ def _provenance(run: Run, git: dict, overrides: list[str]) -> dict:
         "device": run.device.type,
         "versions": package_versions(),
         "hardware": hardware() | {"gpu": gpu, "n_threads": torch.get_num_threads()},
-        "numerics": numerics(preferred_layout(run.device)),
+        "numerics": numerics(layout) | {"kernel_check": run.kernels.facts()},
         "finished_utc": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }

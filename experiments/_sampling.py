@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from experiments._curvature import DTYPES, draw_batches
+from experiments._build import load_data
+from experiments._curvature import draw_batches
+from experiments._kernels import DTYPES
 from experiments._runner import Run
-from experiments._training import TrainedModel, load_data, trained_model
+from experiments._training import TrainedModel, trained_model
 from layercurv.curvature import CrossEntropy, Directions, Moments, WeightLayer, mean_gradients, sweep
 from layercurv.data import ImageData, TextWindows
 from layercurv.errors import InputError

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import torch
 
-from experiments._curvature import DTYPES, draw_batches
+from experiments._build import load_data
+from experiments._curvature import draw_batches
+from experiments._kernels import DTYPES
 from experiments._runner import Run
-from experiments._training import TrainedModel, load_data, trained_model
+from experiments._training import TrainedModel, trained_model
 from layercurv.data import ImageData, TextWindows
 
 

@@ -4,19 +4,17 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import torch
-from hydra.errors import InstantiationException
-from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from torch import nn
 
+from experiments._build import build, training_batches
+from experiments._kernels import trusted_layout
 from experiments._runner import Run
 from layercurv.data import ImageData, TextWindows
 from layercurv.errors import InputError
-from layercurv.kernels import LAYOUTS, preferred_layout
 from layercurv.optim import build_optimizer
 from layercurv.training import Trainer, TrainingSettings, evaluate, load_checkpoint
 
-AUGMENTATION = ("crop_padding", "flip")  # settings of a recipe that its data set takes
 TRAINED_BY = ("model", "data", "optimizer", "training", "device")  # what a trained network depends on
 
 
@@ -56,38 +54,6 @@ class TrainedModel:
         return self.model.eval()
 
 
-def build(node: DictConfig):
-    """Build what a configuration node's `_target_` names.
-
-    Args:
-        node: The node.
-
-    Returns:
-        What the target returns.
-
-    Raises:
-        InputError: As the target raised it, without Hydra's wrapping; or if the target does not take the node's keys.
-    """
-    try:
-        return instantiate(node, _convert_="all")
-    except InstantiationException as error:
-        if isinstance(error.__cause__, InputError):
-            raise error.__cause__ from None
-        raise InputError(f"{node.get('_target_')} cannot be built: {error}") from error
-
-
-def load_data(run: Run) -> ImageData | TextWindows:
-    """Load the configured data set onto the run's device.
-
-    Args:
-        run: The run.
-
-    Returns:
-        The data.
-    """
-    return build(run.cfg.data).to(run.device)
-
-
 def trained_model(run: Run, data: ImageData | TextWindows) -> TrainedModel:
     """Train the configured network, or take it from its checkpoint; with `training=none` it comes trained.
 
@@ -116,22 +82,11 @@ def trained_model(run: Run, data: ImageData | TextWindows) -> TrainedModel:
 
 
 def _pretrained_model(run: Run, data: ImageData | TextWindows) -> TrainedModel:
-    model = build_model(run).eval()
+    layout = trusted_layout(run, data)
+    model = build(run.cfg.model).to(run.device, memory_format=layout).eval()
     found = evaluate(model, data.test_batches(run.cfg.training.eval_batch_size))
     accuracy = {"test_accuracy": found["accuracy"], "test_mean_loss": found["mean_loss"]}
     return TrainedModel(model, {"n_steps": 0, **accuracy, "history": []}, 0.0, [run.code], {}, "", [])
-
-
-def build_model(run: Run) -> nn.Module:
-    """Build the configured network on the run's device, in the memory layout preferred there.
-
-    Args:
-        run: The run.
-
-    Returns:
-        The network.
-    """
-    return build(run.cfg.model).to(run.device, memory_format=LAYOUTS[preferred_layout(run.device)])
 
 
 def build_trainer(run: Run, data: ImageData | TextWindows) -> Trainer:
@@ -144,15 +99,14 @@ def build_trainer(run: Run, data: ImageData | TextWindows) -> Trainer:
     Returns:
         The trainer.
     """
-    cfg = run.cfg
+    cfg, layout = run.cfg, trusted_layout(run, data)
     torch.manual_seed(cfg.seed)
-    model = build_model(run)
+    model = build(cfg.model).to(run.device, memory_format=layout)
     path, fingerprint = run.checkpoint("trained", *TRAINED_BY)
-    augmentation = {key: cfg.training[key] for key in AUGMENTATION if key in cfg.training}
     return Trainer(
         model=model,
         optimizer=build_optimizer(model, **OmegaConf.to_container(cfg.optimizer, resolve=True)),
-        batches=data.training_batches(cfg.training.batch_size, cfg.seed, **augmentation),
+        batches=training_batches(run, data),
         settings=TrainingSettings(**{field.name: cfg.training[field.name] for field in fields(TrainingSettings)}),
         checkpoint=path,
         fingerprint=fingerprint,

@@ -5,6 +5,7 @@ import time
 import torch
 from omegaconf import OmegaConf
 
+from experiments._kernels import trust_network
 from experiments._layers import or_missing
 from experiments._runner import Run, launch
 from layercurv.curvature import SquaredError, weight_layers
@@ -43,6 +44,7 @@ def measure(run: Run) -> dict:
     inputs, targets = data.inputs.to(run.device), data.targets.to(run.device)
     model, loss = deep_linear(widths, cfg["activation"]).double().to(run.device), SquaredError()
     set_weights(model, start_weights(widths, **cfg["start"], generator=generator))
+    trust_network(run, model, inputs)
     started = time.perf_counter()
     snapshots = gradient_descent(model, lambda: loss.sum_loss(model(inputs), targets) / len(inputs), **cfg["descent"])
     trained = time.perf_counter()

@@ -2,7 +2,8 @@
 
 from torch import nn
 
-from experiments._curvature import DTYPES, chosen_layers, evenly_spread, subset
+from experiments._curvature import chosen_layers, evenly_spread, subset
+from experiments._kernels import DTYPES
 from experiments._layers import identity
 from experiments._runner import Run, launch
 from experiments._subject import Subject, on_subject

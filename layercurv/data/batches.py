@@ -126,4 +126,5 @@ def _random_crop(images: torch.Tensor, padding: int, draws: torch.Generator) -> 
     rows = offsets[0].view(n, 1, 1) + torch.arange(height, device=images.device).view(1, height, 1)
     columns = offsets[1].view(n, 1, 1) + torch.arange(width, device=images.device).view(1, 1, width)
     sample = torch.arange(n, device=images.device).view(n, 1, 1)
-    return padded.permute(0, 2, 3, 1)[sample, rows, columns].permute(0, 3, 1, 2)
+    cropped = padded.permute(0, 2, 3, 1)[sample, rows, columns].permute(0, 3, 1, 2)
+    return cropped.contiguous()  # as cut, the images lie channels_last, and every layer behind them would

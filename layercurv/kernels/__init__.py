@@ -1,10 +1,18 @@
-"""The kernels that sums and products run in: which there are on this machine, and in which memory layout.
+"""The kernels that weights are applied with: which there are on this machine, whether they are right, in which layout.
 
-- `layout`: the memory layout of images and kernels, one choice for training, measuring and benchmarks
 - `numerics`: what decides a result's digits beside the code
+- `layout`: the memory layout of images and kernels, one choice for training, measuring and benchmarks
+- `operation`: operations as a network uses them, collected in one forward pass
+- `reference`: output and gradients in float64, by another library
+- `comparison`: how far an operation is off, and how far rounding may take it
+- `isolation`, `child`: comparisons in a process that may die
+- `passes`: what was found right, remembered per machine and versions
+- `trust`: the layout that follows
 """
 
 from layercurv.kernels.layout import LAYOUTS, preferred_layout
 from layercurv.kernels.numerics import numerics
+from layercurv.kernels.operation import Operation, collect
+from layercurv.kernels.trust import Kernels
 
-__all__ = ["LAYOUTS", "numerics", "preferred_layout"]
+__all__ = ["LAYOUTS", "Kernels", "Operation", "collect", "numerics", "preferred_layout"]
