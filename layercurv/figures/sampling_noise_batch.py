@@ -21,6 +21,7 @@ KINDS = {
     "signal": (SKY, "^", "signal alone: other images"),
     "signal_plus_noise": (BLUE, "D", "signal and noise"),
 }
+LIMITS = (1.5, 2.9)
 Seeds = list[tuple[dict, dict]]  # prediction and measurement of each training
 
 
@@ -40,14 +41,15 @@ def draw(records: list[dict]) -> Figure:
     by_batch, by_epoch, crossover = figure.subplots(1, 3, width_ratios=(1.25, 1.25, 1))
     _draw_means(by_batch, {batch: found[variant] for batch, variant in BATCHES.items()})
     by_batch.set(xscale="log", xlabel="images $B$", ylabel=r"$\alpha$, mean over convolutions")
+    by_batch.set_ylim(*LIMITS)
     by_batch.minorticks_off()
     by_batch.set_xticks(list(BATCHES), [str(batch) for batch in BATCHES])
+    by_batch.legend(loc="lower right", fontsize=6)
     by_batch.set_title("a  trained, against $B$", loc="left")
     along = {epoch: found[variant] for epoch, variant in EPOCHS.items()}
     _draw_means(by_epoch, along)
-    by_epoch.set(xlabel="epochs of training", xticks=list(EPOCHS), ylim=by_batch.get_ylim())
+    by_epoch.set(xlabel="epochs of training", xticks=list(EPOCHS), ylim=LIMITS)
     by_epoch.set_title(f"b  along training, $B$ = {B}", loc="left")
-    by_epoch.legend(*by_batch.get_legend_handles_labels(), loc="lower right", fontsize=6)
     _draw_crossover(crossover, along)
     return figure
 
@@ -60,7 +62,7 @@ def _draw_means(axis: Axes, found: dict[int, Seeds]) -> None:
     for x, seeds in found.items():
         for _, measured in seeds:
             axis.plot(x, _mean(measured, alpha_of), "o", color=BLACK, ms=4, mfc="none", mew=0.9)
-    axis.plot([], [], "o", color=BLACK, ms=4, mfc="none", mew=0.9, label="measured, three trainings")
+    axis.plot([], [], "o", color=BLACK, ms=4, mfc="none", mew=0.9, label="measured")
     axis.axhline(2, color=GREY, lw=0.8, ls="--", zorder=0)
 
 
