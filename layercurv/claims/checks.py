@@ -155,13 +155,18 @@ def reduce_values(values: list, reducer: str) -> float:
     """
     if not values:
         raise NotEvaluable("the selector finds nothing")
-    for value in values:
-        if not is_finite_number(value):
-            raise NotEvaluable(f"expected finite numbers, found {shown(value)}")
+    if not _all_finite_floats(values):
+        for value in values:
+            if not is_finite_number(value):
+                raise NotEvaluable(f"expected finite numbers, found {shown(value)}")
     result = REDUCERS[reducer](np.asarray(values, dtype=np.float64))
     if not math.isfinite(result):
         raise NotEvaluable(f"the {reducer} of {len(values)} numbers up to {max(map(abs, values)):.3g} overflows")
     return result
+
+
+def _all_finite_floats(values: list) -> bool:
+    return set(map(type, values)) == {float} and all(map(math.isfinite, values))
 
 
 def is_finite_number(value: object) -> bool:

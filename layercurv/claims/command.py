@@ -1,6 +1,7 @@
 """The command line behind `verify_claims.py`."""
 
 import argparse
+import shutil
 import sys
 from pathlib import Path
 
@@ -44,9 +45,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _verify(words: list[str]) -> int:
+    import numpy as np
+
     from layercurv.claims.gate import Gate
 
     options = _parser().parse_args(words)
+    np.empty(2**21)  # freed at once: glibc then keeps freed memory up to this size for the next array
     gate = Gate(options.claims, options.results, options.published, options.only)
     if options.freeze:
         return _freeze(options.claims, options.results, options.published)
@@ -65,9 +69,7 @@ def _shown(verification: Verification, options: argparse.Namespace) -> str:
     if options.quiet:
         return summary(verification) + "\n"
     if options.format == "table" and sys.stdout.isatty():
-        from rich.console import Console
-
-        return as_table(verification, options.verbose, colour=True, width=Console().width)
+        return as_table(verification, options.verbose, colour=True, width=shutil.get_terminal_size().columns)
     return FORMATS[options.format](verification, options.verbose)
 
 

@@ -1,6 +1,9 @@
 """Verdicts of all claims."""
 
 import fnmatch
+from collections import defaultdict
+from collections.abc import Generator, Iterable
+from contextlib import ExitStack, contextmanager, suppress
 from decimal import Decimal
 
 from layercurv.claims.checks import (
@@ -13,7 +16,8 @@ from layercurv.claims.checks import (
     reduce_values,
 )
 from layercurv.claims.claim import Claim, Status, Verdict
-from layercurv.claims.quantities import QUANTITIES
+from layercurv.claims.layer_fits import UNFIT, LayerFit
+from layercurv.claims.quantities import FITS, QUANTITIES
 from layercurv.claims.records import SealedRecords
 from layercurv.claims.select import select
 from layercurv.errors import shown
@@ -46,6 +50,29 @@ def judge_claims(claims: list[Claim], records: SealedRecords) -> list[Verdict]:
         One verdict per claim.
     """
     return [judge(claim, records) for claim in claims]
+
+
+@contextmanager
+def fits_at_hand(asked: Iterable[tuple[str, str, str | None]], records: SealedRecords) -> Generator[None]:
+    """Fit at once all layers that will be asked for: a hundred small fits take little longer together than one.
+
+    Args:
+        asked: Record, JMESPath and quantity. What cannot be selected or fitted is left to whoever asks for it.
+        records: Our frozen records.
+
+    Yields:
+        Nothing; the fits are forgotten when the block ends.
+    """
+    groups: dict[LayerFit, list[list]] = defaultdict(list)
+    for name, expression, quantity in dict.fromkeys(asked):
+        for fit, layers_of in FITS.get(quantity, ()):
+            with suppress(NotEvaluable, *UNFIT):
+                items = _selected(expression, name, records)
+                groups[fit].append([layer for item in items for layer in layers_of(item)])
+    with ExitStack() as stack:
+        for fit, layers in groups.items():
+            stack.enter_context(fit.at_hand(layers))
+        yield
 
 
 def judge(claim: Claim, records: SealedRecords) -> Verdict:
@@ -146,9 +173,14 @@ def select_quantities(records: SealedRecords, name: str, expression: str, quanti
     Returns:
         One value per item.
     """
-    return records.remembered(
-        name, (expression, quantity), lambda document: quantities_of(select(expression, document, name), quantity, name)
-    )
+
+    def selected(document: object) -> list:
+        return select(expression, document, name)
+
+    def recomputed(document: object) -> list:
+        return quantities_of(records.remembered(name, (expression, None), selected), quantity, name)
+
+    return records.remembered(name, (expression, quantity), selected if quantity is None else recomputed)
 
 
 def quantities_of(items: list, quantity: str | None, where: str) -> list:

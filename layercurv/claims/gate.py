@@ -1,11 +1,12 @@
 """The whole gate: files, claims, audit, replication and counts, in one verification."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from layercurv.claims.claim import Claim
 from layercurv.claims.closed_toml import PUBLISHED
-from layercurv.claims.engine import choose_by_id, judge_claims
+from layercurv.claims.engine import choose_by_id, fits_at_hand, judge_claims
 from layercurv.claims.floor import count, judge_counts, load_floor
 from layercurv.claims.load import load_claims
 from layercurv.claims.published.audit import judge_completeness, judge_replication, judge_row
@@ -48,10 +49,13 @@ class Gate:
         claims, rows = choose_by_id(claims, self.only), choose_by_id(rows, self.only)
         if not claims and not rows:
             raise InputError(f"--only {self.only}: no claim and no row has such an id")
-        groups = {
-            "claims": judge_claims(claims, records),
-            "published": [judge_row(row, frozen, source) for row in rows] + lost,
-            "replication": [judge_replication(row, records, frozen) for row in rows],
+        with fits_at_hand(_asked(claims, rows, records), records):
+            groups = {
+                "claims": judge_claims(claims, records),
+                "published": [judge_row(row, frozen, source) for row in rows] + lost,
+                "replication": [judge_replication(row, records, frozen) for row in rows],
+            }
+        groups |= {
             "published files": [] if source is None else frozen.judge_files(source),
             "files": records.verdicts(_needed(all_claims, all_rows, records)),
             "counts": counts,
@@ -73,6 +77,13 @@ class Gate:
     def _load(self) -> tuple[list[Claim], list[Row]]:
         published = self.claims / PUBLISHED
         return load_claims(self.claims), load_rows(published) if published.is_file() else []
+
+
+def _asked(claims: list[Claim], rows: list[Row], records: SealedRecords) -> Iterator[tuple[str, str, str | None]]:
+    for claim in claims:
+        yield from ((name, claim.select, claim.quantity) for name in (*claim.records, *claim.reference))
+    for plan in (row.replication for row in rows if row.replication.variant is not None):
+        yield from ((name, plan.select, plan.quantity) for name in seeds_of(plan.variant, records))
 
 
 def _needed(claims: list[Claim], rows: list[Row], records: SealedRecords) -> set[str]:

@@ -6,45 +6,65 @@ correlate |alpha - 2| with a miss over these layers: `slack` of `conv_gap` layer
 layer of `kronecker_spectrum`. All read raw lists and no stored fit.
 """
 
-import functools
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from functools import partial
 
 import numpy as np
 
+from layercurv.claims.layer_fits import KINDS, LayerFit, alpha_of, reads
 from layercurv.fits import (
     concentration_slack,
-    correlation_against_chance,
-    fit_alpha,
+    correlation_p_value,
     log_correlation,
     log_mismatch,
+    pearson,
     shape_mismatch,
     without_trend,
 )
 
 ALPHA = 2.0  # what the source paper holds to be universal
-KINDS = ("empirical", "ggn")
 
 
-def _slack(kind: str, layer: dict) -> float:
-    return concentration_slack(layer["gap"][kind]["concentration"], layer["is_null"])
+def _spectra(layer: dict) -> tuple[tuple, tuple]:
+    # measured singular values, as many as are predicted, and their predicted logarithms
+    mean_log = layer["kinds"]["empirical"]["noise"]["mean_log"]
+    return tuple(layer["gradient_singular_values"][: len(mean_log)]), tuple(mean_log)
 
 
-def _spectra(layer: dict, predicted_for: dict | None = None) -> tuple[list[float], list[float]]:
-    # measured singular values of a layer, predicted logarithms of it or of another layer
-    return layer["gradient_singular_values"], (predicted_for or layer)["kinds"]["empirical"]["noise"]["mean_log"]
+def _misses(spectra: list[tuple[tuple, tuple]]) -> list[dict[str, float]]:
+    # those of one size together
+    found = {}
+    for group in _by_size(spectra):
+        stacked = [np.array(values, dtype=np.float64) for values in zip(*group, strict=True)]
+        measures = (measure(*stacked).tolist() for measure in MEASURES.values())
+        rows = (dict(zip(MEASURES, row, strict=True)) for row in zip(*measures, strict=True))
+        found |= dict(zip(group, rows, strict=True))
+    return [found[pair] for pair in spectra]
 
 
-def _mismatch(layer: dict) -> float:
-    return log_mismatch(*_spectra(layer))
+def _by_size(spectra: Iterable[tuple[tuple, tuple]]) -> Iterable[list[tuple[tuple, tuple]]]:
+    groups = defaultdict(list)
+    for measured, predicted in spectra:
+        groups[len(measured), len(predicted)].append((measured, predicted))
+    return groups.values()
 
 
-def _shape(layer: dict) -> float:
-    return shape_mismatch(*_spectra(layer))
+def _slacks(pairs: list[tuple[tuple, tuple]]) -> list[float]:
+    return [concentration_slack(*pair) for pair in pairs]
 
 
-def _correlation(layer: dict) -> float:
-    return log_correlation(*_spectra(layer))
+def _concentration(kind: str, layer: dict) -> tuple[tuple, tuple]:
+    return tuple(layer["gap"][kind]["concentration"]), tuple(layer["is_null"])
+
+
+MEASURES = {"mismatch": log_mismatch, "shape": shape_mismatch, "correlation": log_correlation}
+misses_of = LayerFit(_misses, _spectra)
+slack_of = {kind: LayerFit(_slacks, partial(_concentration, kind)) for kind in KINDS}
+
+
+def _miss(name: str, layer: dict) -> float:
+    return misses_of(layer)[name]
 
 
 def _first_ratio(layer: dict) -> float:
@@ -54,47 +74,48 @@ def _first_ratio(layer: dict) -> float:
 
 def _foreign(measure: Callable, selected: dict) -> float:
     # median over pairs of layers with equally many singular values: one's spectrum, the other's prediction
+    found = []
+    for group in _by_size(map(_spectra, selected["layers"])):
+        measured, predicted = map(np.array, zip(*group, strict=True))
+        i, j = np.nonzero(~np.eye(len(group), dtype=bool))
+        found += measure(measured[i], predicted[j]).tolist() if i.size else []
+    return float(np.median(found))
+
+
+def _alpha_gap(fit: LayerFit, miss: Callable, correlate: Callable, is_detrended: bool, selected: dict) -> float:
     layers = selected["layers"]
-    sizes = [len(_spectra(layer)[1]) for layer in layers]
-    pairs = [(i, j) for i in range(len(layers)) for j in range(len(layers)) if i != j and sizes[i] == sizes[j]]
-    return float(np.median([measure(*_spectra(layers[i], layers[j])) for i, j in pairs]))
-
-
-@functools.lru_cache(maxsize=256)  # coefficient and p-value are asked for one after the other
-def _against_chance(gaps: tuple[float, ...], misses: tuple[float, ...]) -> dict:
-    return correlation_against_chance(gaps, misses)
-
-
-def _alpha_gap(miss: Callable, field: str, is_detrended: bool, selected: dict) -> float:
-    layers = selected["layers"]
-    fits = [fit_alpha(*(layer[key] for key in ("singular_values", "curvatures", "is_null"))) for layer in layers]
-    lists = [[abs(fit["slope"] - ALPHA) for fit in fits], [miss(layer) for layer in layers]]
+    lists = [abs(alpha_of(layer)["slope"] - ALPHA) for layer in layers], [miss(fit(layer)) for layer in layers]
     if is_detrended:
-        lists = [without_trend(values, range(len(layers))).tolist() for values in lists]
-    return _against_chance(*map(tuple, lists))[field]
+        lists = [without_trend(values, range(len(layers))) for values in lists]
+    return correlate(*lists)
 
 
-MISSES: dict[str, Callable[[dict], float]] = {
-    **{f"slack_{kind}": partial(_slack, kind) for kind in KINDS},
-    "mismatch": _mismatch,
-    "shape": _shape,
-    "decorrelation": lambda layer: 1 - _correlation(layer),
+# What is held against |alpha - 2|: the fit it is read off, and how.
+MISSES: dict[str, tuple[LayerFit, Callable]] = {
+    **{f"slack_{kind}": (slack_of[kind], lambda slack: slack) for kind in KINDS},
+    "mismatch": (misses_of, lambda found: found["mismatch"]),
+    "shape": (misses_of, lambda found: found["shape"]),
+    "decorrelation": (misses_of, lambda found: 1 - found["correlation"]),
+}
+
+ALPHA_GAPS = {
+    f"alpha_gap_{name}{'_given_depth' if is_detrended else ''}_{field}": (fit, miss, correlate, is_detrended)
+    for name, (fit, miss) in MISSES.items()
+    for is_detrended in (False, True)
+    for field, correlate in (("r", pearson), ("p", correlation_p_value))
 }
 
 KRONECKER_QUANTITIES: dict[str, Callable[[dict], float]] = {
-    "noise_mismatch": _mismatch,
-    "noise_shape_mismatch": _shape,
-    "noise_correlation": _correlation,
+    "noise_mismatch": partial(_miss, "mismatch"),
+    "noise_shape_mismatch": partial(_miss, "shape"),
+    "noise_correlation": partial(_miss, "correlation"),
     "noise_first_ratio": _first_ratio,
     "foreign_noise_mismatch": partial(_foreign, log_mismatch),
     "foreign_noise_shape_mismatch": partial(_foreign, shape_mismatch),
     "foreign_noise_correlation": partial(_foreign, log_correlation),
-    **{
-        f"alpha_gap_{name}{'_given_depth' if is_detrended else ''}_{field}": partial(
-            _alpha_gap, miss, key, is_detrended
-        )
-        for name, miss in MISSES.items()
-        for is_detrended in (False, True)
-        for field, key in (("r", "r"), ("p", "p_value"))
-    },
+    **{name: partial(_alpha_gap, *how) for name, how in ALPHA_GAPS.items()},
+}
+
+KRONECKER_FITS = dict.fromkeys(("noise_mismatch", "noise_shape_mismatch", "noise_correlation"), reads(misses_of)) | {
+    name: reads(alpha_of, fit, layers_of=lambda selected: selected["layers"]) for name, (fit, *_) in ALPHA_GAPS.items()
 }

@@ -10,7 +10,8 @@ from statistics import fmean
 
 import numpy as np
 
-from layercurv.fits import selection_terms, unselected_exponent
+from layercurv.claims.layer_fits import LayerFit, reads
+from layercurv.fits.selection import selection_terms_of, unselected_exponent_of
 from layercurv.results.headlines import role
 
 LABELS = ("true", "model")
@@ -38,33 +39,40 @@ def _curvatures(layer: dict, labels: str) -> list[float]:
     return layer[labels]["ggn_curvatures"] if h is None else h
 
 
-def _terms(layer: dict, labels: str) -> dict:
+def _lists(labels: str, layer: dict) -> tuple[tuple, tuple, tuple, tuple]:
     found = layer[labels]
     lists = found["singular_values"], _curvatures(layer, labels), found["second_moments"], found["is_null"]
-    return selection_terms(*lists, n_samples=1)  # B moves log c by a constant, and no slope
+    return tuple(map(tuple, lists))
+
+
+def _fresh_lists(labels: str, layer: dict) -> tuple[tuple, tuple, tuple]:
+    return tuple(tuple(layer[labels][key]) for key in ("fresh_ggn_curvatures", "fresh_second_moments", "is_null"))
+
+
+# B moves log c by a constant, and no slope.
+terms_of = {labels: LayerFit(partial(selection_terms_of, n_samples=1), partial(_lists, labels)) for labels in LABELS}
+unselected_of = {labels: LayerFit(unselected_exponent_of, partial(_fresh_lists, labels)) for labels in LABELS}
 
 
 def _term(labels: str, name: str, layer: dict) -> float:
-    return _terms(layer, labels)[name]
+    return terms_of[labels](layer)[name]
 
 
 def _unselected(labels: str, field: str, layer: dict) -> float:
-    found = layer[labels]
-    lists = found["fresh_ggn_curvatures"], found["fresh_second_moments"], found["is_null"]
-    return unselected_exponent(*lists)[field]
+    return unselected_of[labels](layer)[field]
 
 
 def _stored_difference(layer: dict) -> float:
     differences = []
     for labels in LABELS:
-        terms, stored = _terms(layer, labels), layer["fits"][labels]
+        terms, stored = terms_of[labels](layer), layer["fits"][labels]
         differences += [abs(terms[name] - stored["terms"][name]) for name in terms]
         differences.append(abs(_unselected(labels, "slope", layer) - stored["unselected"]["slope"]))
     return float(np.max(differences))
 
 
 def _identity_residual(layer: dict) -> float:
-    found = [_terms(layer, labels) for labels in LABELS]
+    found = [terms_of[labels](layer) for labels in LABELS]
     return float(np.max([abs(t["alpha"] - (2 + t["information"] - t["selection"])) for t in found]))
 
 
@@ -130,4 +138,20 @@ NOISE_QUANTITIES: dict[str, Callable[[dict], float]] = {
     "median_signal_ratio": partial(_median_over_layers, _signal_ratio),
     "median_moment_share": partial(_median_over_layers, _moment_share),
     "crossover_batch": partial(_median_over_layers, _crossover_batch),
+}
+
+NOISE_FITS = {
+    **dict.fromkeys((f"sampled_{name}" for name in ("alpha", "information", "selection")), reads(terms_of["true"])),
+    **dict.fromkeys(
+        (f"drawn_labels_{name}" for name in ("alpha", "information", "selection")), reads(terms_of["model"])
+    ),
+    **dict.fromkeys(("sampled_alpha_minus_2", "two_minus_sampled_alpha"), reads(terms_of["true"])),
+    **dict.fromkeys(("sampled_alpha_minus_published", "published_minus_sampled_alpha"), reads(terms_of["true"])),
+    **{
+        f"unselected_{field}_{labels}": reads(fit)
+        for field in ("exponent", "r2")
+        for labels, fit in unselected_of.items()
+    },
+    "sampled_identity_residual": reads(*terms_of.values()),
+    "stored_noise_difference": reads(*terms_of.values(), *unselected_of.values()),
 }

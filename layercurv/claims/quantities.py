@@ -8,28 +8,28 @@ the stored fit with the recomputed one. Those in `SPECTRUM_QUANTITIES` take a wh
 of `weight_tail` in `tail_quantities`, of `sampling_noise` in `noise_quantities`.
 """
 
-import functools
 from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 
-from layercurv.claims.kronecker_quantities import KRONECKER_QUANTITIES
-from layercurv.claims.noise_quantities import NOISE_QUANTITIES
-from layercurv.claims.profile_quantities import PROFILE_QUANTITIES
-from layercurv.claims.tail_quantities import TAIL_QUANTITIES
-from layercurv.claims.validation_quantities import VALIDATION_QUANTITIES
-from layercurv.fits import (
-    alignment_terms,
-    decomposition_slopes,
-    finite_zeta_bound,
-    fit_alpha,
-    fit_spectral_exponents,
-    held_out_error,
-    participation_ratio,
-    transfer_errors,
-    usable_directions,
+from layercurv.claims.kronecker_quantities import KRONECKER_FITS, KRONECKER_QUANTITIES
+from layercurv.claims.layer_fits import (
+    KINDS,
+    Reads,
+    alpha_of,
+    alpha_without_first_of,
+    exponents_of,
+    held_out_of,
+    reads,
+    slopes_of,
+    transfer_of,
 )
+from layercurv.claims.noise_quantities import NOISE_FITS, NOISE_QUANTITIES
+from layercurv.claims.profile_quantities import PROFILE_FITS, PROFILE_QUANTITIES
+from layercurv.claims.tail_quantities import TAIL_FITS, TAIL_QUANTITIES
+from layercurv.claims.validation_quantities import VALIDATION_FITS, VALIDATION_QUANTITIES
+from layercurv.fits import finite_zeta_bound, participation_ratio, usable_directions
 from layercurv.fits.decomposition import TERMS
 from layercurv.fits.spectral_bifurcation import (
     closed_form_difference,
@@ -38,52 +38,25 @@ from layercurv.fits.spectral_bifurcation import (
     predicted_counts,
 )
 
-KINDS = ("empirical", "ggn")
-
-
-@functools.lru_cache(maxsize=4096)  # many claims ask for the same fit of the same numbers
-def _fitted(fit: Callable, sigma: tuple, h: tuple, is_null: tuple) -> dict:
-    return fit(sigma, h, is_null)
-
-
-def _exponents(layer: dict) -> dict:
-    lists = (tuple(layer[key]) for key in ("singular_values", "curvatures", "is_null"))
-    return _fitted(fit_spectral_exponents, *lists)
-
 
 def _alpha(field: str, layer: dict) -> float:
-    lists = (tuple(layer[key]) for key in ("singular_values", "curvatures", "is_null"))
-    return _fitted(fit_alpha, *lists)[field]
+    return alpha_of(layer)[field]
 
 
 def _fit(name: str, field: str, layer: dict) -> float:
-    return _exponents(layer)[name][field]
+    return exponents_of(layer)[name][field]
 
 
 def _count(name: str, layer: dict) -> float:
-    return _exponents(layer)[name]
-
-
-@functools.lru_cache(maxsize=4096)
-def _fitted_slopes(sigma: tuple, h: tuple, is_null: tuple, spectra_d: tuple, spectra_A: tuple, L: int) -> dict:
-    factor_d, factor_A = (dict(zip(("eigenvalues", "rayleigh"), s, strict=True)) for s in (spectra_d, spectra_A))
-    return decomposition_slopes(sigma, alignment_terms(h, factor_d, factor_A, L), usable_directions(sigma, h, is_null))
-
-
-def _slopes(layer: dict, kind: str) -> dict[str, float]:
-    lists = (tuple(layer[key]) for key in ("singular_values", "curvatures", "is_null"))
-    spectra = (
-        tuple(tuple(layer["kronecker"][factor][key]) for key in ("eigenvalues", "rayleigh")) for factor in (kind, "A")
-    )
-    return _fitted_slopes(*lists, *spectra, layer["n_positions"])
+    return exponents_of(layer)[name]
 
 
 def _slope(kind: str, term: str, layer: dict) -> float:
-    return _slopes(layer, kind)[term]
+    return slopes_of[kind](layer)[term]
 
 
 def _slope_spectra(layer: dict) -> float:
-    return _slopes(layer, "ggn")["lambda_d"] + _slopes(layer, "ggn")["lambda_A"]
+    return sum(slopes_of["ggn"](layer)[term] for term in ("lambda_d", "lambda_A"))
 
 
 def _bootstrap_standard_error(layer: dict) -> float:
@@ -96,15 +69,15 @@ def _largest(values) -> float:
 
 def _slope_sum_residual(layer: dict) -> float:
     alpha = _alpha("slope", layer)
-    return _largest(abs(sum(_slopes(layer, kind).values()) - alpha) for kind in KINDS)
+    return _largest(abs(sum(slopes_of[kind](layer).values()) - alpha) for kind in KINDS)
 
 
 def _chi_kind_difference(layer: dict) -> float:
-    return abs(_slopes(layer, "empirical")["chi"] - _slopes(layer, "ggn")["chi"])
+    return abs(slopes_of["empirical"](layer)["chi"] - slopes_of["ggn"](layer)["chi"])
 
 
 def _alpha_without_first(layer: dict) -> float:
-    return _alpha("slope", {key: layer[key][1:] for key in ("singular_values", "curvatures", "is_null")})
+    return alpha_without_first_of(layer)["slope"]
 
 
 def _alpha_residual_sd(layer: dict) -> float:
@@ -119,7 +92,7 @@ def _alpha_interval_holds_2(layer: dict) -> float:
 
 
 def _stored_fit_difference(layer: dict) -> float:
-    found, stored = _exponents(layer), layer["fits"]
+    found, stored = exponents_of(layer), layer["fits"]
     fields = {name: value for name, value in found.items() if not isinstance(value, dict)}
     differences = [abs(value - stored[name]) for name, value in fields.items()]
     for name in found.keys() - fields.keys():
@@ -128,7 +101,7 @@ def _stored_fit_difference(layer: dict) -> float:
 
 
 def _stored_slope_difference(layer: dict) -> float:
-    return _largest(abs(_slopes(layer, k)[term] - layer["alpha_slopes"][k][term]) for k in KINDS for term in TERMS)
+    return _largest(abs(slopes_of[k](layer)[term] - layer["alpha_slopes"][k][term]) for k in KINDS for term in TERMS)
 
 
 def _engine_difference(layer: dict) -> float:
@@ -156,11 +129,11 @@ def _usable(layer: dict) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _transfer(field: str, layer: dict) -> float:
-    return transfer_errors(*_usable(layer))[field]
+    return transfer_of(layer)[field]
 
 
 def _held_out(field: str, halves: dict) -> float:
-    return held_out_error(*_usable(halves["a"]), *_usable(halves["b"])[1:])[field]
+    return held_out_of(halves)[field]
 
 
 def _share_left(halves: dict) -> float:
@@ -272,4 +245,29 @@ QUANTITIES: dict[str, Callable[[dict], float]] = {
     **KRONECKER_QUANTITIES,
     **TAIL_QUANTITIES,
     **NOISE_QUANTITIES,
+}
+
+# What is worth computing for many layers at once.
+FITS: dict[str, Reads] = {
+    **dict.fromkeys(("alpha", "alpha_r2", "alpha_interval_holds_2", "alpha_residual_sd"), reads(alpha_of)),
+    "alpha_standard_error": reads(alpha_of),
+    "alpha_without_first": reads(alpha_without_first_of),
+    **dict.fromkeys(("gamma", "s", "transfer_relative_error", "stored_fit_difference"), reads(exponents_of)),
+    **dict.fromkeys(("n_valid", "n_null", "n_negative"), reads(exponents_of)),
+    "participation_over_power_law": reads(alpha_of, exponents_of),
+    **{f"slope_{term}_{kind}": reads(slopes_of[kind]) for kind in KINDS for term in TERMS},
+    "slope_spectra": reads(slopes_of["ggn"]),
+    "slope_sum_residual": reads(alpha_of, *slopes_of.values()),
+    **dict.fromkeys(("slope_chi_kind_difference", "stored_slope_difference"), reads(*slopes_of.values())),
+    **dict.fromkeys(("transfer_unsorted_relative_error", "transfer_bound"), reads(transfer_of)),
+    **dict.fromkeys(("held_out_sorted", "held_out_unsorted"), reads(held_out_of)),
+    **dict.fromkeys(
+        ("half_difference_s", "half_difference_s_unsorted"),
+        reads(exponents_of, layers_of=lambda halves: [halves["a"], halves["b"]]),
+    ),
+    **VALIDATION_FITS,
+    **PROFILE_FITS,
+    **KRONECKER_FITS,
+    **TAIL_FITS,
+    **NOISE_FITS,
 }

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 
 from layercurv.claims.claim import Status, Verdict
@@ -28,14 +29,15 @@ class SealedRecords:
             raise InputError(f"{folder}: expected the results folder, found none")
         self._folder = Path(folder).resolve()
         self._sealed = read_manifest(folder)
-        self._contents: dict[str, bytes] = {}
+        self._contents: dict[str, bytes] = {}  # not parsed yet
+        self._digests: dict[str, str] = {}  # SHA-256 of what was read
         self._records: dict[str, object] = {}
         self._problems: dict[str, tuple[Status, str]] = {}
         self._answers: dict[tuple, list] = {}
 
-    @property
+    @cached_property
     def sealed_names(self) -> list[str]:
-        """The records the manifest lists, relative to the results folder."""
+        """The records the manifest lists, relative to the results folder, sorted."""
         return sorted(self._sealed)
 
     def get(self, name: str) -> tuple[object | None, tuple[Status, str] | None]:
@@ -83,19 +85,19 @@ class SealedRecords:
         return [self._judge(name, name in needed) for name in names]
 
     def _parse(self, name: str) -> None:
-        content = self._read(name)
-        if content is None:
+        if not self._is_read(name):
             return
         try:
-            self._records[name] = strict_json.loads(content.decode("utf-8"), name)
+            self._records[name] = strict_json.loads(self._contents.pop(name).decode("utf-8"), name)
         except UnicodeDecodeError:
             self._problems[name] = (Status.MALFORMED, "not UTF-8 text")
         except InputError as error:
             self._problems[name] = (Status.MALFORMED, str(error))
 
-    def _read(self, name: str) -> bytes | None:
-        if name in self._contents:
-            return self._contents[name]
+    def _is_read(self, name: str) -> bool:
+        # Read once: what is hashed is what is parsed.
+        if name in self._digests:
+            return True
         path = (self._folder / name).resolve()
         if not path.is_relative_to(self._folder):
             self._problems[name] = (Status.MALFORMED, "leads out of the results folder")
@@ -104,14 +106,14 @@ class SealedRecords:
         elif path.stat().st_size > MAX_BYTES:
             self._problems[name] = (Status.MALFORMED, f"larger than {MAX_BYTES} bytes")
         else:
-            self._contents[name] = path.read_bytes()
-        return self._contents.get(name)
+            content = self._contents[name] = path.read_bytes()
+            self._digests[name] = hashlib.sha256(content).hexdigest()
+        return name in self._digests
 
     def _judge(self, name: str, needed: bool) -> Verdict:
-        content = self._read(name)
-        if content is None:
+        if not self._is_read(name):
             return Verdict(name, *self._problems[name])
-        digest = hashlib.sha256(content).hexdigest()
+        digest = self._digests[name]
         if digest == self._sealed.get(name):
             return Verdict(name, Status.PASS, f"SHA-256 as in {NAME}")
         if name not in self._sealed and not needed:

@@ -8,6 +8,7 @@ import jmespath
 from jmespath.exceptions import JMESPathError
 
 from layercurv.claims.checks import NotEvaluable
+from layercurv.claims.evaluation import Evaluate, evaluator
 from layercurv.errors import InputError, shown
 
 MAX_LENGTH = 400
@@ -59,7 +60,7 @@ def select(expression: str, document: object, where: str) -> list:
         NotEvaluable: If it finds nothing or fails on this document.
     """
     try:
-        found: Any = compiled(expression).search(document)
+        found: Any = _evaluate(expression)(document)
     except (
         JMESPathError,
         TypeError,
@@ -73,6 +74,11 @@ def select(expression: str, document: object, where: str) -> list:
     if found is None or found == []:
         raise NotEvaluable(f"{where}: {expression} finds nothing")
     return found if isinstance(found, list) else [found]
+
+
+@functools.lru_cache(maxsize=4096)
+def _evaluate(expression: str) -> Evaluate:
+    return evaluator(compiled(expression).parsed)
 
 
 def _width(node: dict) -> int:

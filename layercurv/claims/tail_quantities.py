@@ -9,72 +9,74 @@ from functools import lru_cache, partial
 
 import numpy as np
 
+from layercurv.claims.layer_fits import LayerFit, exponents_of, reads, tail_of
 from layercurv.fits import (
-    correlation_against_chance,
-    fit_power_law,
-    fit_spectral_exponents,
+    correlation_p_value,
     gaussian_spectra,
-    gaussian_tail_exponents,
-    tail_exponent,
+    pearson,
+    rank_slopes,
 )
+from layercurv.fits.gaussian_tails import gaussian_tail_exponents_of, is_below_gaussian_of
 
 HALF_WIDTH = 1.96  # of a 95 % interval, in standard errors
 
 
-def _exponents(layer: dict) -> dict:
-    return fit_spectral_exponents(*(layer[key] for key in ("singular_values", "curvatures", "is_null")))
-
-
 def _tail(field: str, layer: dict) -> float:
-    return _fitted(tuple(layer["weight_eigenvalues"]))[field]
-
-
-@lru_cache(maxsize=1024)  # several claims rest on each tail
-def _fitted(spectrum: tuple[float, ...]) -> dict:
-    return tail_exponent(spectrum)
+    return tail_of(layer)[field]
 
 
 def _reaches_s(layer: dict) -> float:
-    return float(_tail("exponent", layer) >= _exponents(layer)["s"]["slope"])
+    return float(_tail("exponent", layer) >= exponents_of(layer)["s"]["slope"])
 
 
 def _clear_of_s(sign: int, layer: dict) -> float:
     # Whether the tail's interval lies wholly above (sign 1) or below (-1) s.
-    found, s = _fitted(tuple(layer["weight_eigenvalues"])), _exponents(layer)["s"]["slope"]
+    found, s = tail_of(layer), exponents_of(layer)["s"]["slope"]
     return float(sign * (found["exponent"] - s) > HALF_WIDTH * found["standard_error"])
 
 
+def _tail_and_shape(layer: dict) -> tuple[float, tuple[int, int]]:
+    return tail_of(layer)["exponent"], _shape(layer)
+
+
+def _shape(layer: dict) -> tuple[int, int]:
+    m, n = layer["shape"]
+    return m, n
+
+
+gaussian_of = LayerFit(gaussian_tail_exponents_of, _shape)
+below_of = [LayerFit(partial(is_below_gaussian_of, seed=seed), _tail_and_shape) for seed in (0, 1)]
+
+
 def _below_gaussian(seed: int, layer: dict) -> float:
-    return float(_tail("exponent", layer) < min(gaussian_tail_exponents(*layer["shape"], seed=seed)))
+    return float(below_of[seed](layer))
 
 
 def _gaussian_exponent(layer: dict) -> float:
-    return float(np.median(gaussian_tail_exponents(*layer["shape"])))
-
-
-def _rank_slope(eigenvalues, n_ranks: int) -> float:
-    # minus the slope of log singular value on log rank, over the first ranks
-    values = np.sqrt([value for value in eigenvalues if value > 0][:n_ranks])
-    return -fit_power_law(np.arange(1, values.size + 1), values).slope
+    return float(np.median(gaussian_of(layer)))
 
 
 def _weight_rank_slope(layer: dict) -> float:
-    return _rank_slope(layer["weight_eigenvalues"], _exponents(layer)["n_valid"])
+    return rank_slopes([layer["weight_eigenvalues"]], exponents_of(layer)["n_valid"])[0]
 
 
 def _gaussian_rank_slope(layer: dict) -> float:
-    n_ranks = _exponents(layer)["n_valid"]
-    return max(_rank_slope(spectrum, n_ranks) for spectrum in gaussian_spectra(*layer["shape"]))
+    return _largest_gaussian_rank_slope(*layer["shape"], exponents_of(layer)["n_valid"])
+
+
+@lru_cache(maxsize=256)  # layers of one shape share their matrices
+def _largest_gaussian_rank_slope(m: int, n: int, n_ranks: int) -> float:
+    return max(rank_slopes(gaussian_spectra(m, n), n_ranks))
 
 
 def _ranks(values: list[float]) -> np.ndarray:
     return np.argsort(np.argsort(values)).astype(float)
 
 
-def _tail_against_s(field: str, selected: dict) -> float:
+def _tail_against_s(correlate: Callable[..., float], selected: dict) -> float:
     layers = selected["layers"]
-    tails, s = [_tail("exponent", la) for la in layers], [_exponents(la)["s"]["slope"] for la in layers]
-    return correlation_against_chance(_ranks(tails), _ranks(s))[field]
+    lists = [_tail("exponent", layer) for layer in layers], [exponents_of(layer)["s"]["slope"] for layer in layers]
+    return correlate(*map(_ranks, lists))
 
 
 TAIL_QUANTITIES: dict[str, Callable[[dict], float]] = {
@@ -88,6 +90,19 @@ TAIL_QUANTITIES: dict[str, Callable[[dict], float]] = {
     "gaussian_tail_exponent": _gaussian_exponent,
     "weight_rank_slope": _weight_rank_slope,
     "gaussian_rank_slope": _gaussian_rank_slope,
-    "tail_s_rank_correlation": partial(_tail_against_s, "r"),
-    "tail_s_rank_correlation_p": partial(_tail_against_s, "p_value"),
+    "tail_s_rank_correlation": partial(_tail_against_s, pearson),
+    "tail_s_rank_correlation_p": partial(_tail_against_s, correlation_p_value),
+}
+
+TAIL_FITS = {
+    **dict.fromkeys(("tail_exponent", "tail_size"), reads(tail_of)),
+    "tail_below_gaussian": reads(tail_of, below_of[0]),
+    "tail_below_other_gaussian": reads(tail_of, below_of[1]),
+    "gaussian_tail_exponent": reads(gaussian_of),
+    **dict.fromkeys(("tail_reaches_s", "tail_clearly_above_s", "tail_clearly_below_s"), reads(tail_of, exponents_of)),
+    **dict.fromkeys(("weight_rank_slope", "gaussian_rank_slope"), reads(exponents_of)),
+    **dict.fromkeys(
+        ("tail_s_rank_correlation", "tail_s_rank_correlation_p"),
+        reads(tail_of, exponents_of, layers_of=lambda selected: selected["layers"]),
+    ),
 }

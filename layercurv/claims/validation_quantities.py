@@ -10,9 +10,10 @@ from functools import partial
 
 import numpy as np
 
-from layercurv.fits import fit_power_law, r_squared, usable_directions
+from layercurv.claims.layer_fits import KINDS, LayerFit, reads
+from layercurv.fits import r_squared, usable_directions
+from layercurv.fits.power_law import fit_power_laws
 
-KINDS = ("empirical", "ggn")
 GAP_TERMS = ("kronecker", "concentration", "sud", "chi")
 
 
@@ -56,14 +57,26 @@ def _chi_log10_median(layer: dict) -> float:
     return float(np.log10(_chi_median(layer)))
 
 
-def _gap_slope(term: str, kind: str, layer: dict) -> float:
+def _against_sigma(term: str, kind: str, layer: dict) -> tuple[tuple, tuple]:
+    # sigma and a term of the gap on the directions that enter alpha
     sigma, h = (np.asarray(layer[name], dtype=np.float64) for name in ("singular_values", "curvatures"))
     keep = usable_directions(sigma, h, layer["is_null"])
     if term == "chi":
         values = h[keep] / np.asarray(layer["gap"][kind]["kronecker"], dtype=np.float64)[keep]
     else:
         values = np.asarray(layer["gap"][kind][term], dtype=np.float64)[keep]
-    return fit_power_law(sigma[keep], values).slope
+    return tuple(sigma[keep].tolist()), tuple(values.tolist())
+
+
+GAP_FITS = {
+    f"gap_slope_{term}_{kind}": LayerFit(fit_power_laws, partial(_against_sigma, term, kind))
+    for term in GAP_TERMS
+    for kind in KINDS
+}
+
+
+def _gap_slope(name: str, layer: dict) -> float:
+    return GAP_FITS[name](layer).slope
 
 
 VALIDATION_QUANTITIES: dict[str, Callable[[dict], float]] = {
@@ -75,5 +88,7 @@ VALIDATION_QUANTITIES: dict[str, Callable[[dict], float]] = {
     "finite_difference_error": _finite_difference_error,
     "chi_median": _chi_median,
     "chi_log10_median": _chi_log10_median,
-    **{f"gap_slope_{term}_{kind}": partial(_gap_slope, term, kind) for term in GAP_TERMS for kind in KINDS},
+    **{name: partial(_gap_slope, name) for name in GAP_FITS},
 }
+
+VALIDATION_FITS = {name: reads(fit) for name, fit in GAP_FITS.items()}

@@ -12,7 +12,7 @@ from layercurv.figures.printed import AUDIT, printed_values
 from layercurv.figures.rank_profile_fits import LAWS, NETWORKS, by_network, compare_laws, profile
 from layercurv.figures.rank_profile_fits import RECORDS as MEASURED_RECORDS
 from layercurv.figures.style import BLACK, GREY, PAGE_INCHES, SKY, new_figure
-from layercurv.fits import label_agreement
+from layercurv.fits import label_shares
 from layercurv.fits.model_selection import CLEAR_MARGIN
 
 __all__ = ["RECORDS", "draw"]
@@ -166,7 +166,7 @@ def _draw_agreement(axis: Axes, compared: dict) -> None:
         pairs = zip(compared[epoch, 64], compared[epoch, 2048], strict=True)
         for seed, (few, many) in enumerate(pairs):
             a, b = ([laws["winner"] for laws in layers] for layers in (few, many))
-            found = label_agreement(a, b, n_draws=1)
+            found = label_shares(a, b)
             height = row + PITCH * (seed - (len(compared[epoch, 64]) - 1) / 2)
             axis.plot(100 * permutation_interval(a, b), [height] * 2, color=GREY, lw=2.2, solid_capstyle="butt")
             axis.plot(100 * found["expected_share"], height, "|", ms=5, mew=1, color=BLACK)

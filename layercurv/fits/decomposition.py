@@ -8,7 +8,8 @@ Differs from the paper: P1 prints the chi term with a minus sign; the identity a
 
 import numpy as np
 
-from layercurv.fits.power_law import fit_power_law
+from layercurv.fits.power_law import fit_power_laws
+from layercurv.fits.spectral_exponents import usable_directions
 
 TERMS = ("lambda_d", "lambda_A", "rho_d", "rho_A", "chi")
 
@@ -50,5 +51,31 @@ def decomposition_slopes(singular_values, terms: dict[str, np.ndarray], keep) ->
     Returns:
         One slope per name in `TERMS`; their sum is alpha to rounding.
     """
-    sigma = np.asarray(singular_values, dtype=np.float64)[keep]
-    return {name: fit_power_law(sigma, np.asarray(terms[name])[keep]).slope for name in TERMS}
+    return _slopes([(singular_values, terms, keep)])[0]
+
+
+def decomposition_slopes_of(layers: list[tuple]) -> list[dict[str, float]]:
+    """Split alpha of many layers at once.
+
+    Args:
+        layers: For each layer sigma, h, whether a direction is null, eigenvalues and Rayleigh quotients of C_d, those
+            of C_A, and the number of positions, as `usable_directions` and `alignment_terms` take them.
+
+    Returns:
+        For each layer what `decomposition_slopes` gives on its usable directions, to the last bit.
+    """
+    split = []
+    for sigma, h, is_null, *factors, n_positions in layers:
+        factor_d, factor_A = ({"eigenvalues": found[0], "rayleigh": found[1]} for found in factors)
+        terms = alignment_terms(h, factor_d, factor_A, n_positions)
+        split.append((sigma, terms, usable_directions(sigma, h, is_null)))
+    return _slopes(split)
+
+
+def _slopes(layers: list[tuple]) -> list[dict[str, float]]:
+    pairs = []
+    for singular_values, terms, keep in layers:
+        sigma = np.asarray(singular_values, dtype=np.float64)[keep]
+        pairs += [(sigma, np.asarray(terms[name])[keep]) for name in TERMS]
+    slopes = iter([fit.slope for fit in fit_power_laws(pairs)])
+    return [dict(zip(TERMS, slopes, strict=False)) for _ in layers]

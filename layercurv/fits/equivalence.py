@@ -3,9 +3,9 @@
 import math
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
 
 from layercurv.errors import InputError
+from layercurv.fits.student_t import t_quantile, t_tail
 
 LEVEL = 0.05
 
@@ -37,10 +37,10 @@ def equivalence_test(sample, reference, margin: float, paired: bool) -> dict:
     sample, reference = _checked(sample, reference, paired)
     if not 0 < margin < np.inf:
         raise InputError(f"equivalence: expected a positive margin, got {margin}")
-    difference = float(sample.mean() - reference.mean())
+    margin, difference = float(margin), float(sample.mean() - reference.mean())
     error, freedom = _standard_error(sample, reference, paired)
-    half = float(stdtrit(freedom, 1 - LEVEL)) * error
-    p_lower, p_upper = (float(stdtr(freedom, -(margin + sign * difference) / error)) for sign in (1, -1))
+    half = t_quantile(freedom, 1 - LEVEL) * error
+    p_lower, p_upper = (t_tail(freedom, (margin + sign * difference) / error) for sign in (1, -1))
     return {
         "difference": difference,
         "ci90_low": difference - half,
@@ -49,7 +49,7 @@ def equivalence_test(sample, reference, margin: float, paired: bool) -> dict:
         "p_upper": p_upper,
         "p": max(p_lower, p_upper),
         "equivalent": max(p_lower, p_upper) < LEVEL,
-        "margin": float(margin),
+        "margin": margin,
     }
 
 
@@ -71,7 +71,7 @@ def difference_interval(sample, reference) -> tuple[float, float]:
     """
     sample, reference = _checked(sample, reference, paired=False)
     error, freedom = _standard_error(sample, reference, paired=False)
-    difference, half = float(sample.mean() - reference.mean()), float(stdtrit(freedom, 1 - LEVEL / 2)) * error
+    difference, half = float(sample.mean() - reference.mean()), t_quantile(freedom, 1 - LEVEL / 2) * error
     return difference - half, difference + half
 
 

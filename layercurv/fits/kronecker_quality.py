@@ -1,10 +1,13 @@
-"""How far two Kronecker factors miss a layer's curvature and its gradient's spectrum; zero is no miss."""
+"""How far two Kronecker factors miss a layer's curvature and its gradient's spectrum; zero is no miss.
 
-import math
+Spectra may be stacked: then there is one number for each of them.
+"""
 
 import numpy as np
 
-from layercurv.fits.reproducible import deviations, inner, log
+from layercurv.errors import InputError
+from layercurv.fits.reproducible import log
+from layercurv.fits.segments import Segments
 
 
 def concentration_slack(concentration, is_null) -> float:
@@ -21,20 +24,24 @@ def concentration_slack(concentration, is_null) -> float:
     return float(abs(np.median(np.asarray(concentration, dtype=np.float64)[used]) - 1))
 
 
-def log_mismatch(singular_values, mean_log) -> float:
+def log_mismatch(singular_values, mean_log) -> float | np.ndarray:
     """Measure how far noise between the factors misses the gradient's singular values, scale included.
 
     Args:
-        singular_values: Measured, at least as many as predicted; the first are used.
-        mean_log: Predicted mean logarithms, shape [K].
+        singular_values: Measured, positive, shape [..., n], n >= K; the first K are used.
+        mean_log: Predicted mean logarithms, shape [..., K].
 
     Returns:
-        Root mean square over k of ln(measured / predicted).
+        Root mean square over k of ln(measured / predicted), shape [...].
+
+    Raises:
+        InputError: If a singular value is not positive and finite.
     """
-    return float(np.sqrt(np.mean(_log_ratios(singular_values, mean_log) ** 2)))
+    ratios = np.subtract(*_logarithms(singular_values, mean_log))
+    return _plain(np.sqrt(np.mean(ratios * ratios, axis=-1)))
 
 
-def shape_mismatch(singular_values, mean_log) -> float:
+def shape_mismatch(singular_values, mean_log) -> float | np.ndarray:
     """Measure the same with the scale fitted away.
 
     Args:
@@ -42,12 +49,15 @@ def shape_mismatch(singular_values, mean_log) -> float:
         mean_log: As in `log_mismatch`.
 
     Returns:
-        Standard deviation over k of ln(measured / predicted).
+        Standard deviation over k of ln(measured / predicted), shape [...].
+
+    Raises:
+        InputError: As `log_mismatch`.
     """
-    return float(np.std(_log_ratios(singular_values, mean_log)))
+    return _plain(np.std(np.subtract(*_logarithms(singular_values, mean_log)), axis=-1))
 
 
-def log_correlation(singular_values, mean_log) -> float:
+def log_correlation(singular_values, mean_log) -> float | np.ndarray:
     """Correlate measured and predicted singular values, both on a log scale.
 
     Args:
@@ -55,13 +65,25 @@ def log_correlation(singular_values, mean_log) -> float:
         mean_log: As in `log_mismatch`.
 
     Returns:
-        Pearson's r over k.
+        Pearson's r over k, shape [...].
+
+    Raises:
+        InputError: As `log_mismatch`.
     """
+    measured, predicted = _logarithms(singular_values, mean_log)
+    rows = Segments(np.full(measured[..., 0].size, measured.shape[-1]))
+    dx, dy = rows.deviations(measured.ravel()), rows.deviations(predicted.ravel())
+    r = rows.inner(dx, dy) / np.sqrt(rows.inner(dx, dx) * rows.inner(dy, dy))
+    return _plain(r.reshape(measured.shape[:-1]))
+
+
+def _logarithms(singular_values, mean_log) -> tuple[np.ndarray, np.ndarray]:
     predicted = np.asarray(mean_log, dtype=np.float64)
-    dx, dy = deviations(log(singular_values[: predicted.size])), deviations(predicted)
-    return inner(dx, dy) / math.sqrt(inner(dx, dx) * inner(dy, dy))
+    measured = np.asarray(singular_values, dtype=np.float64)[..., : predicted.shape[-1]]
+    if not (measured.min() > 0 and measured.max() < np.inf):  # NaN fails both
+        raise InputError(f"logarithms: expected positive finite singular values, got {measured.min()} among them")
+    return log(measured), predicted
 
 
-def _log_ratios(singular_values, mean_log) -> np.ndarray:
-    mean_log = np.asarray(mean_log, dtype=np.float64)
-    return log(singular_values[: mean_log.size]) - mean_log
+def _plain(found: np.ndarray) -> float | np.ndarray:
+    return found if np.ndim(found) else float(found)

@@ -6,7 +6,8 @@ from statistics import median
 import numpy as np
 
 from layercurv.errors import InputError
-from layercurv.fits.reproducible import deviations, inner, log
+from layercurv.fits.reproducible import log
+from layercurv.fits.segments import Segments
 
 MODELS = ("power_law", "exponential", "log_normal")
 CLEAR_MARGIN = 6.0  # "strong" evidence: Kass and Raftery (1995), Bayes factors, section 3.2
@@ -42,20 +43,44 @@ def profile_bic(values) -> dict:
         >>> profile_bic([1.0, 0.5, 0.25, 0.125, 0.0625])["winner"]
         'exponential'
     """
-    log_v = _log_profile(values)
-    k = np.arange(1.0, log_v.size + 1)
+    return profile_bic_of([values])[0]
+
+
+def profile_bic_of(profiles: list) -> list[dict]:
+    """Compare the three laws on many profiles at once.
+
+    Args:
+        profiles: For each the argument of `profile_bic`.
+
+    Returns:
+        For each what `profile_bic` gives, to the last bit.
+
+    Raises:
+        InputError: If `profile_bic` would refuse one of them.
+    """
+    profiles = [_checked(values) for values in profiles]
+    segments = Segments(map(len, profiles))
+    log_v, k = log(np.concatenate(profiles)), segments.ranks()
     log_k = log(k)
     columns = {"power_law": [log_k], "exponential": [k], "log_normal": [log_k, log_k * log_k]}
-    fits, residuals = {}, {}
-    for name in MODELS:
-        fits[name], residuals[name] = _least_squares(columns[name], log_v)
-    winner, second = sorted(MODELS, key=lambda name: fits[name]["bic"])[:2]
-    return fits | {
-        "winner": winner,
-        "margin": fits[second]["bic"] - fits[winner]["bic"],
-        "lag1_autocorrelation": _lag1_autocorrelation(residuals[winner], _rounding(log_v)),
-        "n": int(log_v.size),
-    }
+    rounding = _rounding(segments, log_v)
+    laws = [_least_squares(segments, [np.ones_like(k), *columns[name]], log_v, rounding) for name in MODELS]
+    winners, seconds = np.argsort([law["bic"] for law, _ in laws], axis=0, kind="stable")[:2].tolist()
+    residuals = np.choose(segments.spread(winners), [residuals for _, residuals in laws])
+    autocorrelations = _lag1_autocorrelations(segments, residuals, rounding)
+    rows = [[dict(zip(law, row, strict=True)) for row in zip(*law.values(), strict=True)] for law, _ in laws]
+    return [
+        dict(zip(MODELS, fits, strict=True))
+        | {
+            "winner": MODELS[winner],
+            "margin": fits[second]["bic"] - fits[winner]["bic"],
+            "lag1_autocorrelation": autocorrelation,
+            "n": n,
+        }
+        for *fits, winner, second, autocorrelation, n in zip(
+            *rows, winners, seconds, autocorrelations, segments.lengths.tolist(), strict=True
+        )
+    ]
 
 
 def winners_count(profiles) -> dict:
@@ -79,50 +104,58 @@ def winners_count(profiles) -> dict:
     }
 
 
-def _log_profile(values) -> np.ndarray:
+def _checked(values) -> np.ndarray:
     v = np.asarray(values, dtype=np.float64)
     if v.ndim != 1 or v.size < 4:
         raise InputError(f"rank profile: expected one list of at least 4 values, got shape {v.shape}")
-    bad = np.flatnonzero(~(np.isfinite(v) & (v > 0)))
-    if bad.size:
-        raise InputError(f"rank profile: expected positive finite values, got {v[bad[0]]} at rank {bad[0] + 1}")
-    return log(v)
+    if not (v.min() > 0 and v.max() < np.inf):  # NaN fails both
+        bad = np.flatnonzero(~(np.isfinite(v) & (v > 0)))[0]
+        raise InputError(f"rank profile: expected positive finite values, got {v[bad]} at rank {bad + 1}")
+    return v
 
 
-def _rounding(log_v: np.ndarray) -> float:
+def _rounding(segments: Segments, log_v: np.ndarray) -> np.ndarray:
     # RSS that rounding alone can leave; the factor 64 covers the solver's own, measured below 20 for n <= 1000
-    return log_v.size * (64 * np.finfo(np.float64).eps * max(1.0, float(np.abs(log_v).max()))) ** 2
+    largest = np.maximum(1.0, np.maximum.reduceat(np.abs(log_v), segments.bounds[:-1]))
+    return segments.lengths * (64 * np.finfo(np.float64).eps * largest) ** 2
 
 
-def _least_squares(columns: list[np.ndarray], log_v: np.ndarray) -> tuple[dict, np.ndarray]:
-    n, p = log_v.size, len(columns) + 1
-    columns = [np.ones(n), *columns]
-    coefficients = _coefficients(columns, log_v)
-    residuals = log_v - _combined(columns, coefficients)
-    floor = _rounding(log_v)
-    rss = max(inner(residuals, residuals), floor)
-    around_mean = deviations(log_v)
-    tss = inner(around_mean, around_mean)
-    log_variance, log_n = log([rss / n, n]).tolist()
-    r2 = 1.0 - rss / tss if tss > floor else 1.0
-    return {"bic": n * log_variance + p * log_n, "rss": rss, "r2": r2, "coefficients": coefficients}, residuals
+def _least_squares(
+    segments: Segments, columns: list[np.ndarray], log_v: np.ndarray, rounding: np.ndarray
+) -> tuple[dict[str, list], np.ndarray]:
+    # columns p x [N], log_v [N], rounding [s] -> fields s each, residuals [N]
+    n = segments.lengths
+    coefficients = _coefficients(segments, columns, log_v)
+    residuals = log_v - _combined(segments, columns, coefficients)
+    rss = np.maximum(segments.inner(residuals, residuals), rounding)
+    deviations = segments.deviations(log_v)
+    tss = segments.inner(deviations, deviations)
+    r2 = 1.0 - np.divide(rss, tss, out=np.zeros_like(rss), where=tss > rounding)
+    fields = {"bic": n * log(rss / n) + len(columns) * log(n), "rss": rss, "r2": r2}
+    listed = {name: values.tolist() for name, values in fields.items()}
+    return listed | {"coefficients": np.stack(coefficients, axis=1).tolist()}, residuals
 
 
-def _coefficients(columns: list[np.ndarray], y: np.ndarray) -> list[float]:
+def _coefficients(segments: Segments, columns: list[np.ndarray], y: np.ndarray) -> list[np.ndarray]:
     # The last one is that of y on what the other columns leave of the last column (Frisch and Waugh 1933). Not by
     # LAPACK, for there the kernel decides the last digits.
     *others, last = columns
     if not others:
-        return [inner(last, y) / inner(last, last)]
-    left = last - _combined(others, _coefficients(others, last))
-    slope = inner(left, y) / inner(left, left)
-    return [*_coefficients(others, y - slope * last), slope]
+        return [segments.inner(last, y) / segments.inner(last, last)]
+    left = last - _combined(segments, others, _coefficients(segments, others, last))
+    slope = segments.inner(left, y) / segments.inner(left, left)
+    return [*_coefficients(segments, others, y - segments.spread(slope) * last), slope]
 
 
-def _combined(columns: list[np.ndarray], coefficients: list[float]) -> np.ndarray:
-    return sum(coefficient * column for coefficient, column in zip(coefficients, columns, strict=True))
+def _combined(segments: Segments, columns: list[np.ndarray], coefficients: list[np.ndarray]) -> np.ndarray:
+    return sum(segments.spread(values) * column for values, column in zip(coefficients, columns, strict=True))
 
 
-def _lag1_autocorrelation(residuals: np.ndarray, rounding: float) -> float | None:
-    total_square = inner(residuals, residuals)
-    return inner(residuals[:-1], residuals[1:]) / total_square if total_square > rounding else None
+def _lag1_autocorrelations(segments: Segments, residuals: np.ndarray, rounding: np.ndarray) -> list[float | None]:
+    squares = segments.inner(residuals, residuals)
+    following = np.append(residuals[1:], 0.0)
+    following[np.array(segments.bounds[1:]) - 1] = 0.0
+    found = segments.inner(residuals, following) / np.where(squares > rounding, squares, 1.0)
+    return [
+        r if square > floor else None for r, square, floor in zip(*map(np.ndarray.tolist, (found, squares, rounding)))
+    ]

@@ -1,7 +1,6 @@
 """How many directions carry a spectrum, and what a power law says about it."""
 
 import numpy as np
-from scipy.special import entr, zeta
 
 from layercurv.errors import InputError
 from layercurv.fits.reproducible import exp, inner, log, total
@@ -55,6 +54,8 @@ def effective_rank(eigenvalues) -> float:
     eigenvalues = _finite("effective rank", eigenvalues)
     if (eigenvalues < 0).any():
         raise InputError(f"effective rank: expected values >= 0, got {eigenvalues.min()}")
+    from scipy.special import entr  # a slow import, which verifying claims has no need of
+
     share = eigenvalues / eigenvalues.max()
     return float(exp(entr(share / share.sum()).sum()))
 
@@ -79,6 +80,8 @@ def zeta_bound(exponent: float) -> float | None:
     """
     if not np.isfinite(exponent):
         raise InputError(f"zeta bound: expected a finite exponent, got {exponent}")
+    from scipy.special import zeta  # as in `effective_rank`
+
     return float(zeta(exponent) ** 2 / zeta(2 * exponent)) if exponent > 1 else None
 
 

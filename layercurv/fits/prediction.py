@@ -4,9 +4,9 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
 
 from layercurv.errors import InputError
+from layercurv.fits.student_t import t_quantile, t_tail
 
 
 def prediction_interval(values) -> tuple[float, float] | None:
@@ -50,7 +50,7 @@ def _interval(values, variance_factor: Callable[[int], float]) -> tuple[float, f
     n = values.size
     if n < 2:
         return None
-    half = float(stdtrit(n - 1, 0.975)) * float(values.std(ddof=1)) * math.sqrt(variance_factor(n))
+    half = t_quantile(n - 1, 0.975) * float(values.std(ddof=1)) * math.sqrt(variance_factor(n))
     return float(values.mean()) - half, float(values.mean()) + half
 
 
@@ -84,4 +84,4 @@ def seeds_p_value(before, after) -> float | None:
     if before.size < 2:
         return None
     scatter = float(before.std(ddof=1)) * (1 / before.size + 1 / after.size) ** 0.5
-    return 2 * float(stdtr(before.size - 1, -difference / scatter)) if scatter > 0 else 0.0
+    return 2 * t_tail(before.size - 1, difference / scatter) if scatter > 0 else 0.0

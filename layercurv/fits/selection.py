@@ -12,7 +12,7 @@ sigma_k^2 is than it would be along a direction that these samples did not choos
 
 import numpy as np
 
-from layercurv.fits.power_law import fit_power_law
+from layercurv.fits.power_law import PowerLawFit, fit_power_laws
 from layercurv.fits.reproducible import log
 from layercurv.fits.spectral_exponents import usable_directions
 
@@ -31,15 +31,31 @@ def selection_terms(singular_values, curvatures, second_moments, is_null, n_samp
         `alpha`, `information` = slope(log h/M), `selection` = slope(log c), with alpha = 2 + information - selection to
         rounding, and `n`, the directions used.
     """
-    sigma, h, M = (np.asarray(values, dtype=np.float64) for values in (singular_values, curvatures, second_moments))
-    keep = usable_directions(sigma, h, is_null) & (M > 0)
-    sigma, h, M = sigma[keep], h[keep], M[keep]
-    return {
-        "alpha": fit_power_law(sigma, h).slope,
-        "information": fit_power_law(sigma, h / M).slope,
-        "selection": fit_power_law(sigma, n_samples * sigma**2 / M).slope,
-        "n": int(keep.sum()),
-    }
+    return selection_terms_of([(singular_values, curvatures, second_moments, is_null)], n_samples)[0]
+
+
+def selection_terms_of(layers: list[tuple], n_samples: int) -> list[dict]:
+    """Split alpha of many layers at once.
+
+    Args:
+        layers: For each layer the first four arguments of `selection_terms`.
+        n_samples: B.
+
+    Returns:
+        For each layer what `selection_terms` gives, to the last bit.
+    """
+    pairs = []
+    for singular_values, curvatures, second_moments, is_null in layers:
+        sigma, h, M = (np.asarray(x, dtype=np.float64) for x in (singular_values, curvatures, second_moments))
+        keep = usable_directions(sigma, h, is_null) & (M > 0)
+        sigma, h, M = sigma[keep], h[keep], M[keep]
+        pairs += [(sigma, h), (sigma, h / M), (sigma, n_samples * sigma**2 / M)]
+    fits = iter(fit_power_laws(pairs))
+    return [_terms(*three) for three in zip(fits, fits, fits, strict=True)]
+
+
+def _terms(alpha: PowerLawFit, information: PowerLawFit, selection: PowerLawFit) -> dict:
+    return {"alpha": alpha.slope, "information": information.slope, "selection": selection.slope, "n": alpha.n}
 
 
 def unselected_exponent(curvatures, second_moments, is_null) -> dict:
@@ -53,9 +69,24 @@ def unselected_exponent(curvatures, second_moments, is_null) -> dict:
     Returns:
         The fit as a dictionary; its slope is 2 where curvature is proportional to the second moment.
     """
-    h, M = np.asarray(curvatures, dtype=np.float64), np.asarray(second_moments, dtype=np.float64)
-    keep = usable_directions(M, h, is_null)
-    return fit_power_law(np.sqrt(M[keep]), h[keep]).as_dict()
+    return unselected_exponent_of([(curvatures, second_moments, is_null)])[0]
+
+
+def unselected_exponent_of(layers: list[tuple]) -> list[dict]:
+    """Fit the exponent of many layers at once.
+
+    Args:
+        layers: For each layer the three arguments of `unselected_exponent`.
+
+    Returns:
+        For each layer what `unselected_exponent` gives, to the last bit.
+    """
+    pairs = []
+    for curvatures, second_moments, is_null in layers:
+        h, M = np.asarray(curvatures, dtype=np.float64), np.asarray(second_moments, dtype=np.float64)
+        keep = usable_directions(M, h, is_null)
+        pairs.append((np.sqrt(M[keep]), h[keep]))
+    return [fit.as_dict() for fit in fit_power_laws(pairs)]
 
 
 def null_exponents(singular_values, curvatures, second_moments, is_null, n_samples: int) -> dict:
@@ -74,7 +105,7 @@ def null_exponents(singular_values, curvatures, second_moments, is_null, n_sampl
     """
     draws = [np.asarray(values, dtype=np.float64) for values in (singular_values, curvatures, second_moments)]
     null = np.asarray(is_null, dtype=bool)
-    fits = [selection_terms(*draw, n_samples=n_samples) for draw in zip(*draws, null, strict=True)]
+    fits = selection_terms_of(list(zip(*draws, null, strict=True)), n_samples)
     used = np.all([usable_directions(s, h, e) & (m > 0) for s, h, m, e in zip(*draws, null, strict=True)], axis=0)
     sigma, h, M = (values[:, used] for values in draws)
     return {

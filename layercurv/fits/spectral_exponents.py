@@ -7,7 +7,9 @@ alike; P1 keeps null directions in gamma but not in alpha and s.
 import numpy as np
 
 from layercurv.errors import InputError
-from layercurv.fits.power_law import fit_power_law
+from layercurv.fits.power_law import PowerLawFit, fit_lines
+from layercurv.fits.reproducible import log
+from layercurv.fits.segments import Segments
 
 
 def usable_directions(singular_values, curvatures, is_null) -> np.ndarray:
@@ -34,6 +36,10 @@ def usable_directions(singular_values, curvatures, is_null) -> np.ndarray:
             raise InputError(
                 f"expected finite values, got {name} {np.flatnonzero(~np.isfinite(values))[0] + 1} not finite"
             )
+    return _is_usable(sigma, h, null)
+
+
+def _is_usable(sigma: np.ndarray, h: np.ndarray, null: np.ndarray) -> np.ndarray:
     return ~null & (sigma > 0) & (h > 0)
 
 
@@ -54,20 +60,28 @@ def fit_spectral_exponents(singular_values, curvatures, is_null) -> dict:
         paper (positive for a falling spectrum). Beside them the counts `n_valid`, `n_null`, `n_negative` and
         `transfer_relative_error` = |alpha*gamma - s| / |s|.
     """
-    sigma_used, h_used, k = _used(singular_values, curvatures, is_null)
-    h, null = np.asarray(curvatures, dtype=np.float64), np.asarray(is_null, dtype=bool)
-    alpha = fit_alpha(singular_values, curvatures, is_null)
-    gamma, s = _decay(k, sigma_used), _sorted_decay(h_used)
-    return {
-        "alpha": alpha,
-        "gamma": gamma,
-        "s": s,
-        "s_unsorted": _decay(k, h_used),
-        "n_valid": k.size,
-        "n_null": int(null.sum()),
-        "n_negative": int(np.sum(~null & (h <= 0))),
-        "transfer_relative_error": abs(alpha["slope"] * gamma["slope"] - s["slope"]) / abs(s["slope"]),
-    }
+    return fit_spectral_exponents_of([(singular_values, curvatures, is_null)])[0]
+
+
+def fit_spectral_exponents_of(layers: list[tuple]) -> list[dict]:
+    """Fit the exponents of many layers at once.
+
+    Args:
+        layers: For each layer the three arguments of `fit_spectral_exponents`.
+
+    Returns:
+        For each layer what `fit_spectral_exponents` gives, to the last bit.
+
+    Raises:
+        InputError: If `fit_spectral_exponents` would refuse one of them.
+    """
+    used = _Used(layers)
+    gammas = fit_lines(used.segments, used.log_k, used.log_sigma)
+    s = fit_lines(used.segments, log(used.segments.ranks()), used.sorted_log_h())
+    s_unsorted = fit_lines(used.segments, used.log_k, used.log_h)
+    alphas = fit_lines(used.segments, used.log_sigma, used.log_h)
+    fits = zip(alphas, gammas, s, s_unsorted, used.n_null, used.n_negative, strict=True)
+    return [_exponents(*fits_and_counts) for fits_and_counts in fits]
 
 
 def fit_alpha(singular_values, curvatures, is_null) -> dict:
@@ -81,22 +95,65 @@ def fit_alpha(singular_values, curvatures, is_null) -> dict:
     Returns:
         `alpha` of `fit_spectral_exponents`.
     """
-    sigma_used, h_used, _ = _used(singular_values, curvatures, is_null)
-    return fit_power_law(sigma_used, h_used).as_dict()
+    return fit_alpha_of([(singular_values, curvatures, is_null)])[0]
 
 
-def _used(singular_values, curvatures, is_null) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    sigma, h = np.asarray(singular_values, dtype=np.float64), np.asarray(curvatures, dtype=np.float64)
-    keep = usable_directions(sigma, h, is_null)
-    return sigma[keep], h[keep], np.flatnonzero(keep) + 1.0
+def fit_alpha_of(layers: list[tuple]) -> list[dict]:
+    """Fit alpha of many layers at once.
+
+    Args:
+        layers: For each layer the three arguments of `fit_alpha`.
+
+    Returns:
+        For each layer what `fit_alpha` gives, to the last bit.
+
+    Raises:
+        InputError: If `fit_alpha` would refuse one of them.
+    """
+    used = _Used(layers)
+    return [fit.as_dict() for fit in fit_lines(used.segments, used.log_sigma, used.log_h)]
 
 
-def _sorted_decay(h_used: np.ndarray) -> dict:
-    return _decay(np.arange(1.0, h_used.size + 1), np.sort(h_used)[::-1])
+DTYPES = (np.float64, np.float64, bool)  # of sigma, h, and whether a direction is null
 
 
-def _decay(index, values) -> dict:
-    # values = c * index**(-decay); slope and interval are those of `decay`
-    fit = fit_power_law(index, values).as_dict()
-    low, high = fit["ci95_low"], fit["ci95_high"]
-    return fit | {"slope": -fit["slope"], "ci95_low": -high, "ci95_high": -low}
+class _Used:
+    """The usable directions of many layers, laid end to end."""
+
+    def __init__(self, layers: list[tuple]):
+        lists = zip(*layers, strict=True)
+        arrays = [[np.asarray(x, dtype) for x in of_layers] for of_layers, dtype in zip(lists, DTYPES, strict=True)]
+        sigma, h, null = map(np.concatenate, arrays)
+        whole, *others = ([x.size for x in of_layers] for of_layers in arrays)
+        if others != [whole, whole] or not (np.isfinite(sigma).all() and np.isfinite(h).all()):
+            for layer in layers:
+                usable_directions(*layer)  # says what is wrong
+        whole, keep = Segments(whole), _is_usable(sigma, h, null)
+        self.n_null, self.n_negative = (whole.counts(mask).tolist() for mask in (null, ~null & (h <= 0)))
+        self.segments = Segments(whole.counts(keep))
+        self.log_k, self.log_sigma, self.log_h = log(np.stack([whole.ranks()[keep], sigma[keep], h[keep]]))
+
+    def sorted_log_h(self) -> np.ndarray:
+        # descending within each layer
+        layer = self.segments.spread(np.arange(len(self.segments)))
+        return self.log_h[np.lexsort([-self.log_h, layer])]
+
+
+def _exponents(
+    alpha: PowerLawFit, gamma: PowerLawFit, s: PowerLawFit, s_unsorted: PowerLawFit, n_null: int, n_negative: int
+) -> dict:
+    return {
+        "alpha": alpha.as_dict(),
+        "gamma": _decay(gamma),
+        "s": _decay(s),
+        "s_unsorted": _decay(s_unsorted),
+        "n_valid": alpha.n,
+        "n_null": n_null,
+        "n_negative": n_negative,
+        "transfer_relative_error": abs(alpha.slope * -gamma.slope + s.slope) / abs(s.slope),
+    }
+
+
+def _decay(fit: PowerLawFit) -> dict:
+    # y = c * x**(-decay); slope and interval are those of `decay`
+    return fit.as_dict() | {"slope": -fit.slope, "ci95_low": -fit.ci95_high, "ci95_high": -fit.ci95_low}

@@ -1,15 +1,18 @@
-"""The exponent of a heavy tail without a bound on it, and what a Gaussian matrix of the same shape would give."""
+"""The exponent of a heavy tail without a bound on it."""
 
-import functools
 import math
+from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
-from scipy.linalg import eigvalsh_tridiagonal
 
 from layercurv.errors import InputError
 from layercurv.fits.reproducible import exp, log
+from layercurv.fits.segments import Segments
 
 MIN_TAIL = 10  # positive values there must be
+COARSE = 4  # every so many values are looked at first
+BLOCK = 2**17  # pairs of values looked at together: more would not stay in the cache
 
 
 def tail_exponent(values) -> dict:
@@ -24,83 +27,100 @@ def tail_exponent(values) -> dict:
         `exponent` a, its `standard_error` (a - 1) / sqrt(n_tail) at this x_min, `x_min`, `ks_distance` and `n_tail`.
 
     Raises:
-        InputError: If fewer than `MIN_TAIL` values are positive, or they are all equal.
+        InputError: If fewer than `MIN_TAIL` values are positive, or they are all equal, or one is not finite.
 
     Source: Clauset, Shalizi and Newman 2009, SIAM Review 51, 661.
     """
-    log_x = log(_sorted_positive(values))
-    starts = np.unique(log_x, return_index=True)[1][:-1]
-    exponents, distances = _fit_from(log_x, starts)
-    best = int(np.argmin(distances))
-    exponent, distance, n_tail = float(exponents[best]), float(distances[best]), int(log_x.size - starts[best])
+    return tail_exponent_of([values])[0]
+
+
+def tail_exponent_of(spectra: list) -> list[dict]:
+    """Fit the tails of many spectra at once.
+
+    Args:
+        spectra: For each the argument of `tail_exponent`.
+
+    Returns:
+        For each what `tail_exponent` gives, to the last bit.
+
+    Raises:
+        InputError: If `tail_exponent` would refuse one of them.
+    """
+    spectra = [_sorted_positive(values) for values in spectra]
+    return [found for block in _blocks(spectra) for found in _Tails(block).best()]
+
+
+def _blocks(spectra: list[np.ndarray]) -> Iterator[list[np.ndarray]]:
+    n_pairs = np.cumsum([x.size**2 / 2 for x in spectra])
+    starts = np.flatnonzero(np.diff(n_pairs // BLOCK, prepend=-1))
+    return (spectra[start:end] for start, end in pairwise([*starts.tolist(), len(spectra)]))
+
+
+class _Tails:
+    """All tails of some spectra: one from each value but the largest."""
+
+    def __init__(self, spectra: list[np.ndarray]):
+        whole = Segments(map(len, spectra))
+        self.log_x = log(np.concatenate(spectra))
+        first, last = (whole.spread(places) for places in (whole.bounds[:-1], np.array(whole.bounds[1:]) - 1))
+        places = np.arange(self.log_x.size)
+        is_new = (places == first) | (np.diff(self.log_x, prepend=0.0) > 0)
+        is_start = is_new & (self.log_x < self.log_x[last])
+        self.start, self.n = places[is_start], (last - places + 1)[is_start]
+        self.of_spectrum = Segments(whole.counts(is_start))
+        # The sum of ln(x / x_min) adds each step between neighbours as often as there are values above it.
+        steps = np.diff(self.log_x, append=0.0) * (last - places)
+        sums = np.concatenate([np.cumsum(part[::-1])[::-1] for part in whole.split(steps)])
+        self.exponents = 1 + self.n / sums[self.start]
+
+    def best(self) -> list[dict]:
+        """Choose for each spectrum the tail with the smallest distance.
+
+        A distance is a maximum, so that over few values it is too small. A tail whose distance is too large even so
+        need not be looked at again.
+
+        Returns:
+            For each what `tail_exponent` gives.
+        """
+        coarse = self._distances(np.arange(self.start.size), COARSE)
+        # Those over very few values are small for that reason alone: 1 / n keeps them from setting the bound.
+        bounds = self._distances(self._smallest(coarse + 1 / self.n), 1)
+        left = np.flatnonzero(coarse <= self.of_spectrum.spread(bounds))
+        distances = np.full(coarse.size, np.inf)
+        distances[left] = self._distances(left, 1)
+        best = self._smallest(distances)
+        fields = self.exponents[best], exp(self.log_x[self.start[best]]), distances[best], self.n[best]
+        return [_described(*tail) for tail in zip(*(values.tolist() for values in fields), strict=True)]
+
+    def _smallest(self, values: np.ndarray) -> np.ndarray:
+        parts = self.of_spectrum.split(values)
+        return np.array([start + part.argmin() for start, part in zip(self.of_spectrum.bounds, parts, strict=False)])
+
+    def _distances(self, tails: np.ndarray, step: int) -> np.ndarray:
+        # Kolmogorov-Smirnov distance of some tails, over every step-th of their values
+        looked_at = Segments(-(-self.n[tails] // step))
+        start, n, exponents = (looked_at.spread(values[tails]) for values in (self.start, self.n, self.exponents))
+        place = step * (looked_at.ranks().astype(np.intp) - 1)
+        rise = self.log_x[start + place] - self.log_x[start]
+        below = place / n  # the share of values below each, as in the authors' own program
+        return np.maximum.reduceat(np.abs(1 - exp((1 - exponents) * rise) - below), looked_at.bounds[:-1])
+
+
+def _described(exponent: float, x_min: float, distance: float, n_tail: int) -> dict:
     return {
         "exponent": exponent,
         "standard_error": (exponent - 1) / math.sqrt(n_tail),
-        "x_min": float(exp(log_x[-n_tail])),
+        "x_min": x_min,
         "ks_distance": distance,
         "n_tail": n_tail,
     }
 
 
-@functools.lru_cache(maxsize=128)  # layers of one shape share their draws
-def gaussian_spectra(m: int, n: int, n_draws: int = 19, seed: int = 0) -> tuple[tuple[float, ...], ...]:
-    """Draw eigenvalues of W^T W for W of independent standard Gaussian entries: a spectrum without a heavy tail.
-
-    W itself is not drawn: orthogonal transforms make it bidiagonal, with independent chi variates of n, n - 1, ...
-    degrees of freedom (n >= m) on the diagonal and of m - 1, m - 2, ... beside it.
-
-    Args:
-        m: Rows of W.
-        n: Columns of W.
-        n_draws: Matrices; with 19, a value beyond those of all has p = 0.05.
-        seed: Of the draws.
-
-    Returns:
-        For each matrix its min(m, n) eigenvalues, descending.
-
-    Source: Silverstein 1985, Annals of Probability 13, 1364.
-    """
-    m, n = sorted((m, n))
-    rng = np.random.default_rng(seed)
-    on = rng.chisquare(n - np.arange(m), (n_draws, m))  # squares of the bidiagonal
-    beside = rng.chisquare(np.arange(m - 1, 0, -1), (n_draws, m - 1))
-    diagonals = on + np.pad(beside, ((0, 0), (1, 0)))
-    # The driver without vectors, `sterf`, calls no BLAS, so that no kernel decides a digit.
-    eigenvalues = functools.partial(eigvalsh_tridiagonal, lapack_driver="sterf")
-    spectra = map(eigenvalues, diagonals, np.sqrt(on[:, :-1] * beside))
-    return tuple(tuple(spectrum[::-1].tolist()) for spectrum in spectra)
-
-
-@functools.lru_cache(maxsize=128)
-def gaussian_tail_exponents(m: int, n: int, n_draws: int = 19, seed: int = 0) -> tuple[float, ...]:
-    """Fit the tail of `gaussian_spectra`.
-
-    Args:
-        m: Rows of W.
-        n: Columns of W.
-        n_draws: Matrices.
-        seed: Of the draws.
-
-    Returns:
-        One exponent per matrix; the variance of the entries does not matter.
-    """
-    return tuple(tail_exponent(spectrum)["exponent"] for spectrum in gaussian_spectra(m, n, n_draws, seed))
-
-
 def _sorted_positive(values) -> np.ndarray:
     x = np.asarray(values, dtype=np.float64)
+    if not np.isfinite(x).all():
+        raise InputError("tail exponent: expected finite values, got NaN or infinity")
     x = np.sort(x[x > 0])
     if x.size < MIN_TAIL or x[0] == x[-1]:
         raise InputError(f"tail exponent: expected at least {MIN_TAIL} positive values that differ, got {x.size}")
     return x
-
-
-def _fit_from(log_x: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    # log_x [n] ascending; for each start [s]: the exponent from there on and its Kolmogorov-Smirnov distance
-    place = np.arange(log_x.size) - starts[:, None]  # [s, n], negative before the start
-    rise = np.where(place < 0, 0.0, log_x - log_x[starts, None])
-    n = log_x.size - starts
-    exponents = 1 + n / rise.sum(axis=1)
-    below = place / n[:, None]  # the share of values below each, as in the authors' own program
-    distances = np.abs(1 - exp((1 - exponents[:, None]) * rise) - below)
-    return exponents, np.where(place < 0, 0.0, distances).max(axis=1)

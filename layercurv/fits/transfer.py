@@ -6,8 +6,7 @@ For unsorted curvatures the relation is close to automatic: `transfer_bound` hol
 import numpy as np
 
 from layercurv.errors import InputError
-from layercurv.fits.power_law import fit_power_law
-from layercurv.fits.spectral_exponents import fit_spectral_exponents, usable_directions
+from layercurv.fits.spectral_exponents import fit_spectral_exponents_of, usable_directions
 
 
 def transfer_bound(r2_gamma: float, r2_alpha: float, r2_s: float) -> float | None:
@@ -57,7 +56,25 @@ def transfer_errors(singular_values, curvatures, keep) -> dict:
     Raises:
         InputError: If fewer than three directions are left, shapes differ, or all curvatures are equal (s = 0).
     """
-    fits = _exponents(singular_values, curvatures, keep)
+    return transfer_errors_of([(singular_values, curvatures, keep)])[0]
+
+
+def transfer_errors_of(layers: list[tuple]) -> list[dict]:
+    """Measure the errors of many layers at once.
+
+    Args:
+        layers: For each layer the three arguments of `transfer_errors`.
+
+    Returns:
+        For each what `transfer_errors` gives, to the last bit.
+
+    Raises:
+        InputError: If `transfer_errors` would refuse one of them.
+    """
+    return [_errors(fits) for fits in _exponents(layers)]
+
+
+def _errors(fits: dict) -> dict:
     product, s = fits["alpha"]["slope"] * fits["gamma"]["slope"], fits["s_unsorted"]["slope"]
     r2 = {name: fits[name]["r2"] for name in ("gamma", "alpha", "s", "s_unsorted")}
     return {
@@ -91,13 +108,30 @@ def held_out_error(sigma_a, h_a, keep_a, h_b, keep_b) -> dict:
     Raises:
         InputError: If a half leaves fewer than three directions, shapes differ, or all curvatures of one are equal.
     """
-    fits_a = _exponents(sigma_a, h_a, keep_a)
+    return held_out_error_of([(sigma_a, h_a, keep_a, h_b, keep_b)])[0]
+
+
+def held_out_error_of(layers: list[tuple]) -> list[dict]:
+    """Predict s of one half from the other for many layers at once.
+
+    Args:
+        layers: For each layer the five arguments of `held_out_error`.
+
+    Returns:
+        For each what `held_out_error` gives, to the last bit.
+
+    Raises:
+        InputError: If `held_out_error` would refuse one of them.
+    """
+    halves_a = [(sigma, h, keep) for sigma, h, keep, _, _ in layers]
+    halves_b = [(h, h, keep) for _, _, _, h, keep in layers]  # s needs no sigma
+    fits = _exponents(halves_a + halves_b)
+    return [_held_out(*halves) for halves in zip(fits[: len(layers)], fits[len(layers) :], strict=True)]
+
+
+def _held_out(fits_a: dict, fits_b: dict) -> dict:
     alpha, gamma = fits_a["alpha"]["slope"], fits_a["gamma"]["slope"]
-    used = usable_directions(h_b, h_b, ~np.asarray(keep_b, dtype=bool))
-    h = np.asarray(h_b, dtype=np.float64)[used]
-    _refuse_equal(h)
-    s_unsorted = -fit_power_law(np.flatnonzero(used) + 1.0, h).slope
-    s_sorted = -fit_power_law(np.arange(1.0, h.size + 1), np.sort(h)[::-1]).slope
+    s_sorted, s_unsorted = fits_b["s"]["slope"], fits_b["s_unsorted"]["slope"]
     return {
         "alpha": alpha,
         "gamma": gamma,
@@ -106,15 +140,15 @@ def held_out_error(sigma_a, h_a, keep_a, h_b, keep_b) -> dict:
         "sorted": abs(alpha * gamma - s_sorted) / abs(s_sorted),
         "unsorted": abs(alpha * gamma - s_unsorted) / abs(s_unsorted),
         "n_a": fits_a["n_valid"],
-        "n_b": int(h.size),
+        "n_b": fits_b["n_valid"],
     }
 
 
-def _exponents(singular_values, curvatures, keep) -> dict:
-    dropped = ~np.asarray(keep, dtype=bool)
-    used = usable_directions(singular_values, curvatures, dropped)
-    _refuse_equal(np.asarray(curvatures, dtype=np.float64)[used])
-    return fit_spectral_exponents(singular_values, curvatures, dropped)
+def _exponents(layers: list[tuple]) -> list[dict]:
+    dropped = [(sigma, h, ~np.asarray(keep, dtype=bool)) for sigma, h, keep in layers]
+    for lists in dropped:
+        _refuse_equal(np.asarray(lists[1], dtype=np.float64)[usable_directions(*lists)])
+    return fit_spectral_exponents_of(dropped)
 
 
 def _refuse_equal(h: np.ndarray) -> None:

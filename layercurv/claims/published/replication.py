@@ -66,7 +66,7 @@ def seeds_of(variant: str, records: SealedRecords) -> list[str]:
     """
     stem, _, scale = variant.rpartition(".")
     pattern = re.compile(re.escape(stem) + r"_seed\d+\." + re.escape(scale) + r"\.json")
-    return sorted(name for name in records.sealed_names if pattern.fullmatch(name))
+    return [name for name in records.sealed_names if name.startswith(stem) and pattern.fullmatch(name)]
 
 
 def _value(row: Row, name: str, records: SealedRecords) -> float:

@@ -49,6 +49,8 @@ def printable(text: str) -> str:
     Returns:
         The text on one line, all of it printable.
     """
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
