@@ -10,7 +10,7 @@ from layercurv.fits import selection_terms, unselected_exponent
 # Network -> seeds: trainings of ours, draws of samples of networks that others trained.
 SUBJECTS = {
     "resnet18_cifar10": 1,
-    "resnet20_published": 3,
+    "resnet20_published": 1,
     "vgg11_cifar10": 3,
     "mlp_cifar10": 3,
     "vit_cifar10": 3,

@@ -157,5 +157,6 @@ def _lag1_autocorrelations(segments: Segments, residuals: np.ndarray, rounding: 
     following[np.array(segments.bounds[1:]) - 1] = 0.0
     found = segments.inner(residuals, following) / np.where(squares > rounding, squares, 1.0)
     return [
-        r if square > floor else None for r, square, floor in zip(*map(np.ndarray.tolist, (found, squares, rounding)))
+        r if square > floor else None
+        for r, square, floor in zip(*map(np.ndarray.tolist, (found, squares, rounding)), strict=True)
     ]
