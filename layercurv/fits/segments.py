@@ -21,7 +21,11 @@ class Segments:
         self._finer = self.spread(self._room * 2.0**-53)
 
     def __len__(self) -> int:
-        """The number of vectors."""
+        """Count the vectors.
+
+        Returns:
+            How many there are.
+        """
         return self.lengths.size
 
     def counts(self, mask: np.ndarray) -> np.ndarray:
