@@ -10,7 +10,7 @@ LIGHT := $(VENV)/light-$(call checksum,requirements/light.txt)
 FULL := $(VENV)/full-$(call checksum,requirements/light.txt pyproject.toml requirements/constraints.txt)
 ARCHIVE_STAMP := $(ARCHIVE)/all-$(call checksum,requirements/archive.txt requirements/light.txt)
 
-.PHONY: all help verify audit figures drawn paper report test test-all archive bytes fuzz mutate mutate-code lint bench bench-optimizers experiment \
+.PHONY: all help verify audit figures drawn paper report test test-all archive bytes fuzz mutate mutate-code lint bench bench-verify bench-optimizers experiment \
 	queue reproduce table freeze lock clean
 .DELETE_ON_ERROR:
 
@@ -91,6 +91,9 @@ mutate-code: $(FULL) ## Do the tests see every change of the gate's own code? (a
 
 bench: $(FULL) ## Compare the speed of the curvature engines with other ways (about 10 minutes on two cores)
 	$(RUN) -m benchmarks.curvature_engines
+
+bench-verify: $(FULL) ## Seconds of verify_claims.py over those of plain parsing, and of make all again (about a minute)
+	$(RUN) -m benchmarks.verify_claims
 
 bench-optimizers: $(FULL) ## Milliseconds per step of Spectral Newton, Muon, AdamW and SGD (about a minute)
 	$(RUN) -m benchmarks.optimizer_steps
