@@ -1,7 +1,7 @@
 """What verifying the claims costs beside plain parsing, and `make all` again with nothing changed: ratios of one run.
 
-The rival is a process that does no more than load the same files with `json` and `tomllib`. Both are whole processes, in
-turns; medians are printed, once as they are and once less the start of an interpreter that does nothing.
+The rival is a process that does no more than load the same files with `json` and `tomllib`. Both are whole processes,
+in turns; medians are printed, once as they are and once less the start of an interpreter that does nothing.
 """
 
 import argparse
