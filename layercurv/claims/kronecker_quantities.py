@@ -26,36 +26,40 @@ from layercurv.fits import (
 ALPHA = 2.0  # what the source paper holds to be universal
 
 
-def _spectra(layer: dict) -> tuple[tuple, tuple]:
+def _spectra(layer: dict) -> tuple[list, list]:
     # measured singular values, as many as are predicted, and their predicted logarithms
     mean_log = layer["kinds"]["empirical"]["noise"]["mean_log"]
-    return tuple(layer["gradient_singular_values"][: len(mean_log)]), tuple(mean_log)
+    return layer["gradient_singular_values"][: len(mean_log)], mean_log
 
 
-def _misses(spectra: list[tuple[tuple, tuple]]) -> list[dict[str, float]]:
-    # those of one size together
-    found = {}
-    for group in _by_size(spectra):
-        stacked = [np.array(values, dtype=np.float64) for values in zip(*group, strict=True)]
-        measures = (measure(*stacked).tolist() for measure in MEASURES.values())
-        rows = (dict(zip(MEASURES, row, strict=True)) for row in zip(*measures, strict=True))
-        found |= dict(zip(group, rows, strict=True))
-    return [found[pair] for pair in spectra]
+def _misses(spectra: list[tuple[list, list]]) -> list[dict[str, float]]:
+    found: list[dict] = [{} for _ in spectra]
+    for places in _by_size(spectra):
+        for name, measure in MEASURES.items():
+            for place, miss in zip(places, measure(*_stacked(spectra, places)).tolist(), strict=True):
+                found[place][name] = miss
+    return found
 
 
-def _by_size(spectra: Iterable[tuple[tuple, tuple]]) -> Iterable[list[tuple[tuple, tuple]]]:
+def _by_size(spectra: list[tuple[list, list]]) -> Iterable[list[int]]:
+    # places of those of one size
     groups = defaultdict(list)
-    for measured, predicted in spectra:
-        groups[len(measured), len(predicted)].append((measured, predicted))
+    for place, (measured, predicted) in enumerate(spectra):
+        groups[len(measured), len(predicted)].append(place)
     return groups.values()
 
 
-def _slacks(pairs: list[tuple[tuple, tuple]]) -> list[float]:
+def _stacked(spectra: list[tuple[list, list]], places: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    measured, predicted = zip(*(spectra[place] for place in places), strict=True)
+    return np.array(measured, dtype=np.float64), np.array(predicted, dtype=np.float64)
+
+
+def _slacks(pairs: list[tuple[list, list]]) -> list[float]:
     return [concentration_slack(*pair) for pair in pairs]
 
 
-def _concentration(kind: str, layer: dict) -> tuple[tuple, tuple]:
-    return tuple(layer["gap"][kind]["concentration"]), tuple(layer["is_null"])
+def _concentration(kind: str, layer: dict) -> tuple[list, list]:
+    return layer["gap"][kind]["concentration"], layer["is_null"]
 
 
 MEASURES = {"mismatch": log_mismatch, "shape": shape_mismatch, "correlation": log_correlation}
@@ -74,10 +78,10 @@ def _first_ratio(layer: dict) -> float:
 
 def _foreign(measure: Callable, selected: dict) -> float:
     # median over pairs of layers with equally many singular values: one's spectrum, the other's prediction
-    found = []
-    for group in _by_size(map(_spectra, selected["layers"])):
-        measured, predicted = map(np.array, zip(*group, strict=True))
-        i, j = np.nonzero(~np.eye(len(group), dtype=bool))
+    found, spectra = [], [_spectra(layer) for layer in selected["layers"]]
+    for places in _by_size(spectra):
+        measured, predicted = _stacked(spectra, places)
+        i, j = np.nonzero(~np.eye(len(places), dtype=bool))
         found += measure(measured[i], predicted[j]).tolist() if i.size else []
     return float(np.median(found))
 

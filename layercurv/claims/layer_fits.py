@@ -1,8 +1,10 @@
 """Fits that many claims ask of the same layers: each computed once, those of many layers together."""
 
-from collections.abc import Callable, Generator, Hashable
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import partial
+
+import numpy as np
 
 from layercurv.fits.decomposition import decomposition_slopes_of
 from layercurv.fits.model_selection import profile_bic_of
@@ -10,24 +12,22 @@ from layercurv.fits.spectral_exponents import fit_alpha_of, fit_spectral_exponen
 from layercurv.fits.tail_exponent import tail_exponent_of
 from layercurv.fits.transfer import held_out_error_of, transfer_errors_of
 
-MAX_KNOWN = 2**14  # answers kept of one fit
 KINDS = ("empirical", "ggn")
 LISTS = ("singular_values", "curvatures", "is_null")
 UNFIT = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)  # what a malformed layer may raise
 
 
 class LayerFit:
-    """A function of a layer that keeps its answers by the numbers they are computed from."""
+    """A fit of a layer; those of many layers can be made together beforehand."""
 
-    def __init__(self, of_many: Callable[[list], list], numbers: Callable[[dict], Hashable]):
+    def __init__(self, of_many: Callable[[list], list], numbers: Callable[[dict], object]):
         """Wrap a fit.
 
         Args:
             of_many: The fit of many layers at once, given their numbers; it raises if one of them cannot be fitted.
-            numbers: All that the fit of a layer rests on, as tuples.
+            numbers: What the fit of a layer rests on.
         """
         self._of_many, self._numbers = of_many, numbers
-        self._known: dict[Hashable, object] = {}
         self._at_hand: dict[int, object] = {}  # by identity of the layer, while `at_hand` is entered
 
     def __call__(self, layer: dict):
@@ -39,9 +39,7 @@ class LayerFit:
         Returns:
             The fit, which must not be changed.
         """
-        if id(layer) in self._at_hand:
-            return self._at_hand[id(layer)]
-        return self._fits([layer])[0]
+        return self._at_hand[id(layer)] if id(layer) in self._at_hand else self._fits([layer])[0]
 
     @contextmanager
     def at_hand(self, groups: list[list[dict]]) -> Generator[None]:
@@ -71,13 +69,7 @@ class LayerFit:
         return True
 
     def _fits(self, layers: list[dict]) -> list:
-        if len(self._known) > MAX_KNOWN:
-            self._known.clear()
-        numbers = list(map(self._numbers, layers))
-        missing = [key for key in dict.fromkeys(numbers) if key not in self._known]
-        fits = self._of_many(missing) if missing else []
-        self._known.update(zip(missing, fits, strict=True))
-        return [self._known[key] for key in numbers]
+        return self._of_many(list(map(self._numbers, layers)))
 
 
 Reads = tuple[tuple[LayerFit, Callable[[dict], list[dict]]], ...]
@@ -96,7 +88,7 @@ def reads(*fits: LayerFit, layers_of: Callable[[dict], list[dict]] = lambda laye
     return tuple((fit, layers_of) for fit in fits)
 
 
-def lists_of(layer: dict, first: int = 0) -> tuple[tuple, tuple, tuple]:
+def lists_of(layer: dict, first: int = 0) -> tuple[list, list, list]:
     """Take the three lists that fits of alpha, gamma and s are made of.
 
     Args:
@@ -107,27 +99,25 @@ def lists_of(layer: dict, first: int = 0) -> tuple[tuple, tuple, tuple]:
         sigma, h and whether a direction is null, each of shape [K - first].
     """
     sigma, h, is_null = (layer[name] for name in LISTS)
-    return tuple(sigma[first:]), tuple(h[first:]), tuple(is_null[first:])
+    return sigma[first:], h[first:], is_null[first:]
 
 
-def _used_lists(layer: dict) -> tuple[tuple, tuple, tuple]:
+def _used_lists(layer: dict) -> tuple[list, list, np.ndarray]:
     sigma, h, is_null = lists_of(layer)
-    return sigma, h, tuple(usable_directions(sigma, h, is_null).tolist())
+    return sigma, h, usable_directions(sigma, h, is_null)
 
 
 def _halves(halves: dict) -> tuple:
     return *_used_lists(halves["a"]), *_used_lists(halves["b"])[1:]
 
 
-def _not_null(layer: dict) -> tuple:
-    if not any(layer["is_null"]) and len(layer["is_null"]) == len(layer["singular_values"]):
-        return tuple(layer["singular_values"])
-    return tuple(sigma for sigma, null in zip(layer["singular_values"], layer["is_null"], strict=True) if not null)
+def _not_null(layer: dict) -> list:
+    return [sigma for sigma, null in zip(layer["singular_values"], layer["is_null"], strict=True) if not null]
 
 
 def _factors(kind: str, layer: dict) -> tuple:
     pairs = [layer["kronecker"][factor] for factor in (kind, "A")]
-    spectra = (tuple(tuple(pair[key]) for key in ("eigenvalues", "rayleigh")) for pair in pairs)
+    spectra = ([pair[key] for key in ("eigenvalues", "rayleigh")] for pair in pairs)
     return *lists_of(layer), *spectra, layer["n_positions"]
 
 
@@ -138,4 +128,4 @@ transfer_of = LayerFit(transfer_errors_of, _used_lists)
 held_out_of = LayerFit(held_out_error_of, _halves)
 slopes_of = {kind: LayerFit(decomposition_slopes_of, partial(_factors, kind)) for kind in KINDS}
 profile_of = LayerFit(profile_bic_of, _not_null)
-tail_of = LayerFit(tail_exponent_of, lambda layer: tuple(layer["weight_eigenvalues"]))
+tail_of = LayerFit(tail_exponent_of, lambda layer: layer["weight_eigenvalues"])

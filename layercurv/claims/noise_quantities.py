@@ -39,14 +39,14 @@ def _curvatures(layer: dict, labels: str) -> list[float]:
     return layer[labels]["ggn_curvatures"] if h is None else h
 
 
-def _lists(labels: str, layer: dict) -> tuple[tuple, tuple, tuple, tuple]:
+def _lists(labels: str, layer: dict) -> tuple[list, list, list, list]:
     found = layer[labels]
-    lists = found["singular_values"], _curvatures(layer, labels), found["second_moments"], found["is_null"]
-    return tuple(map(tuple, lists))
+    return found["singular_values"], _curvatures(layer, labels), found["second_moments"], found["is_null"]
 
 
-def _fresh_lists(labels: str, layer: dict) -> tuple[tuple, tuple, tuple]:
-    return tuple(tuple(layer[labels][key]) for key in ("fresh_ggn_curvatures", "fresh_second_moments", "is_null"))
+def _fresh_lists(labels: str, layer: dict) -> tuple[list, list, list]:
+    found = layer[labels]
+    return found["fresh_ggn_curvatures"], found["fresh_second_moments"], found["is_null"]
 
 
 # B moves log c by a constant, and no slope.

@@ -5,7 +5,7 @@ others one layer.
 """
 
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 
 import numpy as np
 
@@ -56,17 +56,25 @@ def _gaussian_exponent(layer: dict) -> float:
     return float(np.median(gaussian_of(layer)))
 
 
-def _weight_rank_slope(layer: dict) -> float:
-    return rank_slopes([layer["weight_eigenvalues"]], exponents_of(layer)["n_valid"])[0]
+def _spectrum_and_ranks(layer: dict) -> tuple[list, int]:
+    return layer["weight_eigenvalues"], exponents_of(layer)["n_valid"]
 
 
-def _gaussian_rank_slope(layer: dict) -> float:
-    return _largest_gaussian_rank_slope(*layer["shape"], exponents_of(layer)["n_valid"])
+def _shape_and_ranks(layer: dict) -> tuple[tuple[int, int], int]:
+    return _shape(layer), exponents_of(layer)["n_valid"]
 
 
-@lru_cache(maxsize=256)  # layers of one shape share their matrices
-def _largest_gaussian_rank_slope(m: int, n: int, n_ranks: int) -> float:
-    return max(rank_slopes(gaussian_spectra(m, n), n_ranks))
+def _largest_gaussian_slopes(asked: list[tuple[tuple[int, int], int]]) -> list[float]:
+    # of the matrices of each shape; layers of one shape share them
+    distinct = list(dict.fromkeys(asked))
+    spectra = [(spectrum, n_ranks) for shape, n_ranks in distinct for spectrum in gaussian_spectra(*shape)]
+    largest = np.reshape(rank_slopes(spectra), (len(distinct), -1)).max(axis=1)
+    found = dict(zip(distinct, largest.tolist(), strict=True))
+    return [found[shape_and_ranks] for shape_and_ranks in asked]
+
+
+weight_slope_of = LayerFit(rank_slopes, _spectrum_and_ranks)
+gaussian_slope_of = LayerFit(_largest_gaussian_slopes, _shape_and_ranks)
 
 
 def _ranks(values: list[float]) -> np.ndarray:
@@ -88,8 +96,8 @@ TAIL_QUANTITIES: dict[str, Callable[[dict], float]] = {
     "tail_below_gaussian": partial(_below_gaussian, 0),
     "tail_below_other_gaussian": partial(_below_gaussian, 1),  # how much hangs on which matrices were drawn
     "gaussian_tail_exponent": _gaussian_exponent,
-    "weight_rank_slope": _weight_rank_slope,
-    "gaussian_rank_slope": _gaussian_rank_slope,
+    "weight_rank_slope": weight_slope_of,
+    "gaussian_rank_slope": gaussian_slope_of,
     "tail_s_rank_correlation": partial(_tail_against_s, pearson),
     "tail_s_rank_correlation_p": partial(_tail_against_s, correlation_p_value),
 }
@@ -100,7 +108,8 @@ TAIL_FITS = {
     "tail_below_other_gaussian": reads(tail_of, below_of[1]),
     "gaussian_tail_exponent": reads(gaussian_of),
     **dict.fromkeys(("tail_reaches_s", "tail_clearly_above_s", "tail_clearly_below_s"), reads(tail_of, exponents_of)),
-    **dict.fromkeys(("weight_rank_slope", "gaussian_rank_slope"), reads(exponents_of)),
+    "weight_rank_slope": reads(exponents_of, weight_slope_of),
+    "gaussian_rank_slope": reads(exponents_of, gaussian_slope_of),
     **dict.fromkeys(
         ("tail_s_rank_correlation", "tail_s_rank_correlation_p"),
         reads(tail_of, exponents_of, layers_of=lambda selected: selected["layers"]),

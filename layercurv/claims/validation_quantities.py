@@ -57,7 +57,7 @@ def _chi_log10_median(layer: dict) -> float:
     return float(np.log10(_chi_median(layer)))
 
 
-def _against_sigma(term: str, kind: str, layer: dict) -> tuple[tuple, tuple]:
+def _against_sigma(term: str, kind: str, layer: dict) -> tuple[np.ndarray, np.ndarray]:
     # sigma and a term of the gap on the directions that enter alpha
     sigma, h = (np.asarray(layer[name], dtype=np.float64) for name in ("singular_values", "curvatures"))
     keep = usable_directions(sigma, h, layer["is_null"])
@@ -65,7 +65,7 @@ def _against_sigma(term: str, kind: str, layer: dict) -> tuple[tuple, tuple]:
         values = h[keep] / np.asarray(layer["gap"][kind]["kronecker"], dtype=np.float64)[keep]
     else:
         values = np.asarray(layer["gap"][kind][term], dtype=np.float64)[keep]
-    return tuple(sigma[keep].tolist()), tuple(values.tolist())
+    return sigma[keep], values
 
 
 GAP_FITS = {

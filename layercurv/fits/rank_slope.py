@@ -5,12 +5,12 @@ import numpy as np
 from layercurv.fits.power_law import fit_power_laws
 
 
-def rank_slopes(spectra: list, n_ranks: int) -> list[float]:
+def rank_slopes(spectra: list[tuple]) -> list[float]:
     """Fit a power law of singular value against rank to each of several spectra.
 
     Args:
-        spectra: Eigenvalues of W^T W, descending, shape [s][n]; those not positive are left out.
-        n_ranks: Over how many ranks, at most.
+        spectra: For each the eigenvalues of W^T W, descending, and over how many ranks, at most; eigenvalues that are
+            not positive are left out.
 
     Returns:
         Minus the slope of each.
@@ -18,6 +18,6 @@ def rank_slopes(spectra: list, n_ranks: int) -> list[float]:
     Raises:
         InputError: If fewer than three values are left, or one is not finite.
     """
-    values = [[value for value in spectrum if value > 0][:n_ranks] for spectrum in spectra]
-    fits = fit_power_laws([(np.arange(1.0, len(kept) + 1), np.sqrt(kept)) for kept in values])
+    kept = (np.array([value for value in spectrum if value > 0][:n_ranks]) for spectrum, n_ranks in spectra)
+    fits = fit_power_laws([(np.arange(1.0, values.size + 1), np.sqrt(values)) for values in kept])
     return [-fit.slope for fit in fits]
