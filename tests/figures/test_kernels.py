@@ -24,7 +24,8 @@ NAMES = [pytest.param(name, marks=[] if name in MOVED else pytest.mark.slow) for
 @pytest.fixture(scope="module")
 def drawn(request, root, python, tmp_path_factory):
     """Folder, and name to digits, of two drawings made side by side."""
-    names = {item.callspec.params["name"] for item in request.session.items if "drawn" in item.fixturenames}
+    here = [item for item in request.session.items if item.path == request.path and "drawn" in item.fixturenames]
+    names = {item.callspec.params["name"] for item in here}
     found = []
     for told in ({}, OLDEST):
         folder = tmp_path_factory.mktemp("figures")

@@ -120,5 +120,5 @@ def test_a_table_that_is_none_is_one_clear_error(root, tmp_path, text):
 
 
 def test_a_missing_figure_is_one_clear_error(root, table, tmp_path):
-    with pytest.raises(InputError, match=r"alpha_map_power_law\.png: expected the drawn figure, found none"):
+    with pytest.raises(InputError, match=r"sampling_noise_alpha\.png: expected the drawn figure, found none"):
         build_page(table, tmp_path, root / "results")
