@@ -10,6 +10,9 @@ LIGHT := $(VENV)/light-$(call checksum,requirements/light.txt)
 FULL := $(VENV)/full-$(call checksum,requirements/light.txt pyproject.toml requirements/constraints.txt)
 ARCHIVE_STAMP := $(ARCHIVE)/all-$(call checksum,requirements/archive.txt requirements/light.txt)
 
+# A worker that dies ends the run; a test that hangs dies after a while (pyproject.toml), whatever it is stuck in.
+TESTS := $(RUN) -m pytest --numprocesses auto --dist loadfile --max-worker-restart 0
+
 .PHONY: all help verify audit figures drawn paper report test test-all archive bytes fuzz mutate mutate-code lint bench bench-optimizers experiment \
 	queue reproduce table freeze lock clean
 .DELETE_ON_ERROR:
@@ -62,10 +65,10 @@ lint: $(FULL) ## Style and import rules
 
 test: $(FULL) ## Install the experiments and test extras, check style, run the tests
 	@$(MAKE) --no-print-directory lint
-	$(RUN) -m pytest --numprocesses auto --dist loadfile -m 'not slow'
+	$(TESTS) -m 'not slow'
 
 test-all: $(FULL) ## The tests, slow ones too
-	$(RUN) -m pytest --numprocesses auto --dist loadfile
+	$(TESTS)
 
 bytes: $(LIGHT) ## `make all` in every environment this machine has, one SHA-256 each (10 minutes): PYTHONS='/opt/python3.14/bin/python3 ...'
 	$(RUN) -m tests.same_bytes $(PYTHONS)
