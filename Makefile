@@ -13,7 +13,7 @@ ARCHIVE_STAMP := $(ARCHIVE)/all-$(call checksum,requirements/archive.txt require
 # A worker that dies ends the run; a test that hangs dies after a while (pyproject.toml), whatever it is stuck in.
 TESTS := $(RUN) -m pytest --numprocesses auto --dist loadfile --max-worker-restart 0
 
-.PHONY: all help verify audit figures drawn paper report test test-all archive bytes fuzz mutate mutate-code lint bench bench-verify bench-optimizers experiment \
+.PHONY: all help verify audit figures drawn paper report test test-all archive bytes fuzz mutate mutate-code lint bench bench-optimizers experiment \
 	queue reproduce table freeze lock clean
 .DELETE_ON_ERROR:
 
