@@ -46,7 +46,7 @@ def test_what_chose_the_kernels_is_in_the_provenance(monkeypatch):
     assert found["cpu_capability"] == torch.backends.cpu.get_cpu_capability()
     assert found["onednn"] in torch.__config__.show()
     assert "unknown" not in found["blas"]["torch"]
-    assert found["environment"] == {"ONEDNN_MAX_CPU_ISA": "AVX2"}
+    assert found["environment"]["ONEDNN_MAX_CPU_ISA"] == "AVX2"
     assert not schema.violations(with_numerics(), "alpha_map")
 
 
