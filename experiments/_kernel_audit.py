@@ -14,11 +14,11 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from experiments._build import build
+from layercurv.kernels.known_faults import VECTOR_BLOCK
 from layercurv.models import resnet50
 from layercurv.models.resnet_cifar_published import CIFARResNet
 from layercurv.results.store import read_record
 
-BLOCK = 16  # input channels from which on no kernel fails
 # Networks that load weights, and what they are without them.
 _ARCHITECTURES = {
     "layercurv.models.resnet50_imagenet": lambda config: resnet50(64, 1000, small_images=False),
@@ -41,7 +41,7 @@ def suspects(model: nn.Module) -> dict[str, nn.Module]:
         if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d)
         and set(module.kernel_size) == {1}
         and max(module.stride) > 1
-        and module.in_channels // module.groups < BLOCK
+        and module.in_channels // module.groups < VECTOR_BLOCK
     }
 
 

@@ -5,6 +5,7 @@
 - `operation`: operations as a network uses them, collected in one forward pass
 - `reference`: output and gradients in float64, by another library
 - `comparison`: how far an operation is off, and how far rounding may take it
+- `known_faults`: what is known to be faulty where no comparison shows it
 - `isolation`, `child`: comparisons in a process that may die
 - `passes`: what was found right, remembered per machine and versions
 - `trust`: the layout that follows

@@ -8,6 +8,7 @@ import torch
 
 from layercurv.errors import InputError
 from layercurv.kernels.isolation import LIMIT_S, failures
+from layercurv.kernels.known_faults import known_fault
 from layercurv.kernels.layout import preferred_layout
 from layercurv.kernels.operation import Operation
 from layercurv.kernels.passes import Passes
@@ -68,21 +69,26 @@ class Kernels:
         return {"n_operations": self.n_operations, "replaced": self.replaced}
 
     def _wrong(self, operations: dict[Operation, str], limit_s: float) -> list[str]:
+        found = {operation: known_fault(operation, self.device) for operation in operations}
+        found = {operation: fault for operation, fault in found.items() if fault} or self._tried(operations, limit_s)
+        return [f"layer {operations[operation]}: {operation}: {text}" for operation, text in found.items()]
+
+    def _tried(self, operations: dict[Operation, str], limit_s: float) -> dict[Operation, str]:
         passes = Passes(self.device)
         known = passes.read()
         new = [operation for operation in operations if operation.key not in known]
         if not new:
-            return []
+            return {}
         found = failures(new, self.device, limit_s)
         passes.add(operation for operation in new if operation not in found)
-        return [f"layer {operations[operation]}: {operation}: {text}" for operation, text in found.items()]
+        return found
 
     def _message(self, layout: str, wrong: list[str]) -> str:
         facts = Passes(self.device).machine
         more = f"; {len(wrong) - 1} more operations fail" if len(wrong) > 1 else ""
         settings = " ".join(f"{name}={value}" for name, value in facts["environment"].items())
         return (
-            f"{wrong[0]}{more}. It was compared in the {layout} layout before anything was trained or measured (torch "
+            f"{wrong[0]}{more}. This was found in {layout} layout before anything was trained or measured (torch "
             f"{facts['torch']}, oneDNN {facts['onednn']}, {facts['cpu_capability']}, {facts['n_threads']} threads, "
             f"{facts['cpu']}{' ' + settings if settings else ''}). Expected kernels that are right: try another torch, "
             "ONEDNN_MAX_CPU_ISA=SSE41 in the environment, or another machine"
