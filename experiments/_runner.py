@@ -14,7 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from layercurv.errors import InputError
-from layercurv.kernels import Kernels, numerics, preferred_layout
+from layercurv.kernels import Kernels, numerics
 from layercurv.results.provenance import fingerprint, git_state, hardware, package_versions
 from layercurv.results.store import RecordName, read_record, write_record
 
@@ -187,7 +187,6 @@ def _device(name: str) -> torch.device:
 
 def _provenance(run: Run, git: dict, overrides: list[str]) -> dict:
     config = recorded_config(run.cfg)
-    layout = run.kernels.layout or preferred_layout(run.device)
     gpu = torch.cuda.get_device_name() if run.device.type == "cuda" else None
     return {
         "code": git,
@@ -198,6 +197,6 @@ def _provenance(run: Run, git: dict, overrides: list[str]) -> dict:
         "device": run.device.type,
         "versions": package_versions(),
         "hardware": hardware() | {"gpu": gpu, "n_threads": torch.get_num_threads()},
-        "numerics": numerics(layout) | {"kernel_check": run.kernels.facts()},
+        "numerics": numerics(run.kernels.layout) | {"kernel_check": run.kernels.facts()},
         "finished_utc": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }

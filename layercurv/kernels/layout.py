@@ -1,19 +1,7 @@
-"""The memory layout of images and kernels: one choice for training, measuring and benchmarks."""
+"""The memory layouts of images and kernels, in the order of preference."""
 
 import torch
 
-LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
-
-
-def preferred_layout(device: torch.device) -> str:
-    """Choose the layout of images and convolution kernels on a device.
-
-    Args:
-        device: Where the network runs.
-
-    Returns:
-        A key of `LAYOUTS`: "channels_last" on CUDA, which tensor cores want. "contiguous" on a CPU: channels_last
-        trains faster there (`python -m benchmarks.memory_layout`), but its kernels have been wrong (oneDNN issue 6035:
-        weight gradients of 1x1 convolutions with stride and few input channels).
-    """
-    return "channels_last" if device.type == "cuda" else "contiguous"
+# channels_last is faster: on CUDA tensor cores want it, on CPUs training takes up to 1.8 times longer without
+# (`python -m benchmarks.memory_layout`). Its kernels have been wrong, though; `Kernels.trust` falls back on the other.
+LAYOUTS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}

@@ -9,7 +9,7 @@ import torch
 from layercurv.errors import InputError
 from layercurv.kernels.isolation import LIMIT_S, failures
 from layercurv.kernels.known_faults import known_fault
-from layercurv.kernels.layout import preferred_layout
+from layercurv.kernels.layout import LAYOUTS
 from layercurv.kernels.operation import Operation
 from layercurv.kernels.passes import Passes
 
@@ -46,8 +46,7 @@ class Kernels:
                 and the size of the error.
         """
         started = time.perf_counter()
-        layouts = [self.layout] if self.layout else list(dict.fromkeys([preferred_layout(self.device), "contiguous"]))
-        for layout in layouts:
+        for layout in [self.layout] if self.layout else LAYOUTS:
             operations = collect(layout)
             wrong = self._wrong(operations, limit_s)
             if not wrong:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from layercurv import cpu
-from layercurv.kernels import numerics, preferred_layout
+from layercurv.kernels import numerics
 from layercurv.page.tables import record_rows
 from layercurv.results import schema
 from layercurv.results.provenance import shown_numerics
@@ -62,8 +62,3 @@ def test_a_record_without_them_is_valid_and_shown_as_unknown():
     assert '<td data-label="kernels">unknown</td>' in record_rows([("a.json", old["provenance"], "0" * 64)])
     found = with_numerics(cpu_capability="AVX2", onednn=None)["provenance"]
     assert shown_numerics(found) == "AVX2, oneDNN unknown, contiguous"
-
-
-def test_cpus_compute_in_contiguous_layout():
-    assert preferred_layout(torch.device("cpu")) == "contiguous"
-    assert preferred_layout(torch.device("cuda")) == "channels_last"

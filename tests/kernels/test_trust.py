@@ -107,7 +107,6 @@ def test_a_wrong_operation_stops_the_run_with_one_error_that_names_it(plant, cac
 def test_a_layout_that_fails_is_replaced_by_contiguous_and_the_record_says_so(monkeypatch):
     wrong, right = operations(planted.OFF_BY_ONE_PERCENT), operations(planted.RIGHT)
     monkeypatch.setattr(trust, "failures", lambda new, *rest: {op: "weight gradient off" for op in new if op in wrong})
-    monkeypatch.setattr(trust, "preferred_layout", lambda device: "channels_last")
     asked, kernels = {"channels_last": wrong, "contiguous": right}, Kernels(CPU)
     assert kernels.trust(asked.__getitem__) == kernels.layout == "contiguous"
     assert kernels.facts()["n_operations"] == 1
@@ -153,7 +152,6 @@ def test_without_a_place_to_remember_in_the_run_goes_on(cache, capsys, monkeypat
 
 def test_what_writes_out_of_bounds_is_wrong_even_where_its_numbers_are_right(monkeypatch):
     """With AVX-512, 8 channels of 16 x 16 images give the right gradient; nobody knows what was overwritten."""
-    monkeypatch.setattr(trust, "preferred_layout", lambda device: "channels_last")
     monkeypatch.setattr(trust, "failures", lambda new, *rest: {})
     kernels = Kernels(CPU)
     assert kernels.trust(lambda layout: shortcut(8, 16, layout)) == "contiguous"
