@@ -88,7 +88,7 @@ class SealedRecords:
         if not self._is_read(name):
             return
         try:
-            self._records[name] = strict_json.loads(self._contents.pop(name).decode("utf-8"), name)
+            self._records[name] = strict_json.loads(self._contents.pop(name), name)
         except UnicodeDecodeError:
             self._problems[name] = (Status.MALFORMED, "not UTF-8 text")
         except InputError as error:

@@ -5,17 +5,22 @@ import re
 from collections import Counter
 from typing import Any
 
+import msgspec
+
 from layercurv.errors import InputError, shown
 
+_UNKNOWN = object()
+_KEY_END = re.compile(rb'"[ \t\n\r]*:')
 
-def loads(text: str, where: str) -> Any:
+
+def loads(text: bytes | str, where: str) -> Any:
     """Parse JSON, refusing duplicate keys.
 
     The literals NaN and Infinity are not JSON, but a broken producer writes them: they are kept as floats here so
     that whoever needs that value can report it as not evaluable; `dumps` never writes them.
 
     Args:
-        text: The JSON text.
+        text: The JSON text; bytes are UTF-8.
         where: File name for messages.
 
     Returns:
@@ -23,7 +28,12 @@ def loads(text: str, where: str) -> Any:
 
     Raises:
         InputError: If the text is not JSON or an object repeats a key.
+        UnicodeDecodeError: If bytes are not UTF-8.
     """
+    value = _fast(text)
+    if value is not _UNKNOWN:
+        return value
+    text = text if isinstance(text, str) else text.decode("utf-8")
     try:
         return json.loads(text, object_pairs_hook=_unique_keys)
     except (ValueError, RecursionError) as error:
@@ -47,6 +57,20 @@ def dumps(value: Any) -> str:
     except ValueError as error:
         raise InputError(f"a record holds finite numbers only; put null and a reason instead ({error})") from error
     return _join_number_lists(text) + "\n"
+
+
+def _fast(text: bytes | str) -> Any:
+    # Several times as fast as `json`, but of two equal keys the last wins. Where no quote is escaped, each before a
+    # colon ends a key: with as many in the text as in what was read, none was lost.
+    content = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
+    if b"\\" in content:
+        return _UNKNOWN
+    try:
+        value = msgspec.json.decode(content)
+        n_keys = msgspec.json.encode(value).count(b'":')
+    except (ValueError, RecursionError):
+        return _UNKNOWN
+    return value if len(_KEY_END.findall(content)) == n_keys else _UNKNOWN
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict:

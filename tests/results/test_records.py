@@ -2,7 +2,7 @@ import copy
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from layercurv.errors import InputError
@@ -121,3 +121,36 @@ def test_every_schema_is_itself_valid(root):
 
     for path in (root / "layercurv" / "results" / "schemas").rglob("*.json"):
         Draft202012Validator.check_schema(json.loads(path.read_text()))
+
+
+JSON_TEXTS = st.text(alphabet='{}[]":,\\/u0019.-+eEntrufalsNI \n\t\x00\x1f\x7f\u00e4\ud800', max_size=40)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=4),
+)
+
+
+def as_the_standard_library(text):
+    def unique(pairs):
+        assert len(dict(pairs)) == len(pairs)
+        return dict(pairs)
+
+    return json.loads(text, object_pairs_hook=unique)
+
+
+@given(text=JSON_TEXTS | st.builds(json.dumps, VALUES) | st.builds(lambda v: json.dumps(v, ensure_ascii=False), VALUES))
+@example(text='{"a": 1, "a": 1}')
+@example(text='{"a": {"b": 1, "b": 1}, "c\\\\": 2}')
+@example(text='{"a" : 1, "a":1}')
+@example(text="123456789012345678901234567890")
+@example(text="[1e400, -1e400, NaN]")
+@example(text="[" * 5000 + "]" * 5000)
+def test_what_is_read_is_what_the_standard_library_reads(text):
+    """The fast parser accepts nothing else and changes no value, type or order."""
+    try:
+        expected = as_the_standard_library(text)
+    except (AssertionError, ValueError, RecursionError):
+        with pytest.raises(InputError, match="here: expected a JSON document"):
+            strict_json.loads(text, "here")
+    else:
+        assert repr(strict_json.loads(text, "here")) == repr(expected)
