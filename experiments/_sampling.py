@@ -13,7 +13,7 @@ from experiments._kernels import DTYPES
 from experiments._runner import Run
 from experiments._training import TrainedModel, trained_model
 from layercurv.curvature import CrossEntropy, Directions, Moments, WeightLayer, mean_gradients, sweep
-from layercurv.data import ImageData, TextWindows
+from layercurv.data import ImageData, TextWindows, sample_windows
 from layercurv.errors import InputError
 from layercurv.training import load_checkpoint, save_checkpoint, weights_checksum
 
@@ -68,13 +68,14 @@ def prepare_samples(run: Run) -> Sampled:
     """Draw the samples and train the network unless its checkpoint is there.
 
     Args:
-        run: The run; `sampling.epoch` names the epoch whose weights are measured, null the last.
+        run: The run; `sampling.epoch` names the epoch whose weights are measured, null the last. With
+            `sampling.start_token` a language model writes the samples itself.
 
     Returns:
         Network and samples.
 
     Raises:
-        InputError: If the batch is no whole number of micro-batches.
+        InputError: If the batch is no whole number of micro-batches, or what is no language model is to write.
     """
     cfg, data = run.cfg, load_data(run)
     B, micro = cfg.curvature.n_samples, cfg.curvature.micro_batch
@@ -91,7 +92,23 @@ def prepare_samples(run: Run) -> Sampled:
     epoch = cfg.sampling.epoch
     model = trained.model if epoch is None else trained.at_epoch(epoch)
     model = model.to(DTYPES[cfg.curvature.dtype])
+    if cfg.sampling.start_token is not None:
+        data = _written_by(run, model, data, reserved + n_pool)
+        drawn = draw_batches(run, data, reserved + n_pool)
     return Sampled(model, trained, data, drawn[:n], drawn[n : 2 * n], drawn[reserved // micro :])
+
+
+def _written_by(run: Run, model: nn.Module, data: ImageData | TextWindows, n_windows: int) -> TextWindows:
+    # once for both experiments
+    path, fingerprint = run.checkpoint("windows", *_DEPENDS_ON)
+    found = load_checkpoint(path, fingerprint, run.device)
+    if found is None:
+        if not isinstance(data, TextWindows) or data.train_targets.dim() == 1:
+            raise InputError(f"sampling.start_token: expected null, since {run.cfg.model._target_} writes no text")
+        length, token = data.train_inputs.shape[1], run.cfg.sampling.start_token
+        found = vars(sample_windows(model, n_windows, length, token, run.cfg.seed))
+        save_checkpoint(path, found, fingerprint)
+    return TextWindows(**found)
 
 
 def sweep_once(run: Run, model: nn.Module, batches: Batches, layers: list[WeightLayer], *visitors) -> None:
@@ -123,6 +140,8 @@ def pool_gradients(run: Run, sampled: Sampled, layers: list[WeightLayer]) -> dic
     cfg = run.cfg.sampling
     path, fingerprint = run.checkpoint("pool", "model", "data", "optimizer", "training", "device")
     key = f"{cfg.epoch} {cfg.n_reserved} {cfg.n_pool} {run.cfg.curvature.dtype} {[layer.name for layer in layers]}"
+    if cfg.start_token is not None:
+        key += f" written by the network after {cfg.start_token}"
     path = path.with_name(f"pool-{hashlib.sha256((key + fingerprint).encode()).hexdigest()[:16]}.pt")
     found = load_checkpoint(path, fingerprint, run.device)
     if found is None:

@@ -93,3 +93,19 @@ def test_a_batch_of_no_whole_micro_batches_is_refused(folder):
 def test_a_batch_larger_than_what_is_reserved_is_refused(folder):
     with pytest.raises(InputError, match=r"sampling.n_reserved: .* from 256 on .*, got 128"):
         smoke_record("sampling_noise", folder, "curvature.n_samples=128", variant="large")
+
+
+def test_a_language_model_writes_the_samples_of_both_experiments(folder):
+    text = ("subject=gpt2_shakespeare", "data=synthetic_text")
+    own = (*text, "sampling.start_token=10")
+    records = [smoke_record(name, folder, *own, variant="own") for name in ("noise_prediction", "sampling_noise")]
+    predicted, measured = (record["measurements"] for record in records)
+    assert "drawn from the network itself" in records[0]["provenance"]["data"]["source"]
+    given = smoke_record("noise_prediction", folder, *text, variant="given")["measurements"]
+    assert given["layers"][0]["pool_squared_norm"] != predicted["layers"][0]["pool_squared_norm"]
+    assert measured["weights_sha256"] == predicted["weights_sha256"]
+
+
+def test_what_is_no_language_model_cannot_write(folder):
+    with pytest.raises(InputError, match=r"sampling.start_token: expected null, since .*resnet.* writes no text"):
+        smoke_record("noise_prediction", folder, "sampling.start_token=0")
