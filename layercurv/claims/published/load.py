@@ -6,7 +6,7 @@ from pathlib import Path
 from layercurv.claims.checks import REDUCERS
 from layercurv.claims.closed_toml import decimal_number, filled_table, id_lines, read_toml
 from layercurv.claims.published.evidence import READING_REDUCERS
-from layercurv.claims.published.row import REPLICATIONS, VERDICTS, Part, Reading, Replication, Row
+from layercurv.claims.published.row import REPLICATIONS, RESTS_ON, VERDICTS, Part, Reading, Replication, Row
 from layercurv.claims.published.source_list_quantities import LIST_QUANTITIES
 from layercurv.claims.published.source_quantities import QUANTITIES
 from layercurv.claims.quantities import QUANTITIES as OWN_QUANTITIES
@@ -17,7 +17,7 @@ N_STATED = {"equals": None, "inside": 2, "below": 1, "above": 1}  # None: one or
 _ID = re.compile(r"C\d{3}")
 _VARIANT = re.compile(r"[a-z_]+/[A-Za-z0-9][A-Za-z0-9_.+=,-]*\.(paper|small)")
 _FILE = re.compile(r"[a-z0-9_]+|\*")
-_ROW = {"id", "sentence", "place", "printed", "stated", "check", "verdict", "reason", "replication"}
+_ROW = {"id", "sentence", "place", "printed", "rests_on", "stated", "check", "verdict", "reason", "replication"}
 _ROW_OPTIONAL = {"unit": "", "reading": [], "absent": []}
 _READING = {"meaning", "from", "reduce"}
 _READING_OPTIONAL = {"stored": [], "stored_agrees": True}
@@ -25,7 +25,7 @@ _PART = {"file", "select"}
 _REPLICATION = {"verdict", "reason"}
 _REPLICATION_OPTIONAL = {"variant": None, "select": None, "quantity": None, "reduce": None}
 _TEXT_KEYS = {"id", "sentence", "place", "printed", "check", "verdict", "reason", "meaning", "reduce", "file", "select"}
-_TEXT_KEYS |= {"quantity", "variant"}
+_TEXT_KEYS |= {"quantity", "variant", "rests_on"}
 
 
 def load_rows(path: Path) -> list[Row]:
@@ -102,6 +102,7 @@ def _validate(row: Row) -> None:
         raise InputError(f"expected an id like 'C001', got {shown(row.id)}")
     choose("check", row.check, N_STATED)
     choose("verdict", row.verdict, VERDICTS)
+    choose("rests_on", row.rests_on, RESTS_ON)
     if row.unit not in ("", "%"):
         raise InputError(f"expected unit '' or '%', got {shown(row.unit)}")
     if not row.stated or N_STATED[row.check] not in (None, len(row.stated)):

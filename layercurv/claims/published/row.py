@@ -18,6 +18,13 @@ REPLICATIONS = {
     "not_measured": "there are not enough records of ours that bear on it",
 }
 
+# What a number is about, seen from how it came about: sigma and h belong to directions that the same samples chose.
+RESTS_ON = {
+    "selection": "curvature along the batch gradient's own directions, alone or against sigma",
+    "spectrum": "the singular values of the batch gradient, without curvature",
+    "neither": "something else: a setting, a count, an accuracy, a bound, one approximation against another",
+}
+
 
 @dataclass(frozen=True)
 class Part:
@@ -59,6 +66,7 @@ class Row:
     sentence: str
     place: str
     printed: str  # verbatim
+    rests_on: str
     stated: tuple[str, ...]  # the number or numbers that are tested, at printed precision
     check: str
     unit: str  # "" or "%"

@@ -27,6 +27,7 @@ def row(id_: str = "C001", **changes) -> dict:
         "sentence": "The mean alpha is as printed.",
         "place": "Abstract",
         "printed": "1.75",
+        "rests_on": "selection",
         "stated": "1.75",
         "check": "equals",
         "verdict": "supported",

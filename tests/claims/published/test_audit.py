@@ -193,6 +193,7 @@ def test_the_audit_stands_with_and_without_the_papers_files(house, capsys):
         {"stated": "1.76"},
         {"stated": "1.8"},  # still true, and not what was audited
         {"printed": "1.8"},
+        {"rests_on": "neither"},
         {"check": "below"},
         {"unit": "%"},
         {"reading": [reading(), reading()]},

@@ -54,6 +54,7 @@ CASES = [
     ({"reading": [reading(**{"from": part(select="[")})]}, "select is not a JMESPath expression"),
     ({"reading": [reading(**{"from": part(quantity="eval")})]}, "unknown quantity 'eval'"),
     ({"reading": [reading(**{"from": part(extra="x")})]}, "unknown key 'extra'; expected: file, quantity, select"),
+    ({"rests_on": "noise"}, "unknown rests_on 'noise'"),
     ({"replication": "none"}, "expected a table with the keys reason, verdict, got 'none'"),
     ({"replication": {"verdict": "maybe", "reason": "r"}}, "unknown replication verdict 'maybe'"),
     ({"replication": {"verdict": "replicated", "reason": "r"}}, "to name variant, select and reduce"),
@@ -97,7 +98,7 @@ def test_a_good_row_keeps_all_it_says(tmp_path):
     assert (first.replication.variant, first.replication.quantity) == ("alpha_map/net.small", "alpha")
     assert second.replication.variant is None
     assert second.unit == "" and second.readings[0].stored == () and second.readings[0].stored_agrees
-    assert (first.line, second.line) == (2, 15) and first.file.endswith("published.toml")
+    assert (first.line, second.line) == (2, 16) and first.file.endswith("published.toml")
 
 
 def test_an_id_is_used_once(tmp_path):
