@@ -1,9 +1,10 @@
 """TOML of which every key and type is known: nothing else gets in."""
 
 import re
-import tomllib
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+
+import tomli
 
 from layercurv.errors import InputError, shown
 
@@ -28,7 +29,7 @@ def read_toml(path: Path) -> dict:
     if not path.is_file() or path.stat().st_size > MAX_BYTES:
         raise InputError(f"{path}: expected a regular file of at most {MAX_BYTES} bytes")
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomli.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: expected a TOML file, got one that does not parse: {shown(str(error))}") from error
 
