@@ -12,7 +12,8 @@ from layercurv.claims.records import SealedRecords
 from layercurv.errors import InputError
 from layercurv.results.store import AUDIT as NAME
 
-WORDING = ("place", "printed", "rests_on", "stated", "check", "unit")  # what is tested: frozen too, so that it cannot be moved
+# What is tested: frozen too, so that it cannot be moved.
+WORDING = ("place", "printed", "rests_on", "stated", "check", "unit")
 # Frozen and recomputed values are one computation on one file; what may differ is the last bits of a dot product.
 SAME = 1e-9
 _SHAPE = "expected `measurements` with `files` (name to SHA-256) and `rows` (id to wording and readings)"
