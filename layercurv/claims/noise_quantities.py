@@ -12,6 +12,7 @@ import numpy as np
 
 from layercurv.claims.layer_fits import LayerFit, reads
 from layercurv.fits.selection import selection_terms_of, unselected_exponent_of
+from layercurv.fits.step_survival import STEPS, step_survival
 from layercurv.results.headlines import role
 
 LABELS = ("true", "model")
@@ -86,6 +87,11 @@ def _ggn_share(layer: dict) -> float:
     return float(np.median(ratio))
 
 
+def _survival(step: str, layer: dict) -> float:
+    found = layer["true"]
+    return step_survival(found["singular_values"], found["fresh_means"], found["is_null"], step)
+
+
 def _fresh(layer: dict, key: str) -> np.ndarray:
     return np.asarray(layer["true"][key])[~np.asarray(layer["true"]["is_null"])]
 
@@ -132,6 +138,7 @@ NOISE_QUANTITIES: dict[str, Callable[[dict], float]] = {
     "published_minus_sampled_alpha": lambda layer: -_alpha_minus_published(layer),
     "sampled_identity_residual": _identity_residual,
     "stored_noise_difference": _stored_difference,
+    **{f"survival_{step}": partial(_survival, step) for step in STEPS},
     "ggn_share": _ggn_share,
     "mean_of_draws": lambda null: fmean(null["alphas"]),
     "median_noise_level": partial(_median_over_layers, _noise_level),

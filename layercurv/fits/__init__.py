@@ -10,6 +10,7 @@
 - `alpha_controls`: alpha without the largest direction, and robustly
 - `decomposition`: the five slopes whose sum is alpha
 - `selection`: alpha as two, an information term and a selection term; what noise alone would give
+- `step_survival`: what a step along singular directions keeps on other samples
 - `forecast`: predictions made beforehand against what was measured
 - `bootstrap`: an interval of alpha from the scatter of samples
 - `transfer`, `transfer_null`: the error of s = alpha*gamma, its bound, a held-out error and two null distributions
@@ -59,6 +60,7 @@ from layercurv.fits.robust import robust_slope
 from layercurv.fits.selection import null_exponents, selection_terms, unselected_exponent
 from layercurv.fits.separable_variance import predicted_singular_values, sampled_singular_values
 from layercurv.fits.spectral_exponents import fit_alpha, fit_spectral_exponents, usable_directions
+from layercurv.fits.step_survival import step_survival
 from layercurv.fits.synthetic_spectra import synthetic_agreement
 from layercurv.fits.tail_exponent import tail_exponent
 from layercurv.fits.transfer import held_out_error, transfer_bound, transfer_errors
@@ -113,6 +115,7 @@ __all__ = [
     "seeds_p_value",
     "selection_terms",
     "shape_mismatch",
+    "step_survival",
     "synthetic_agreement",
     "tail_exponent",
     "transfer_bound",

@@ -21,6 +21,7 @@ _STARTS = (
     "published_minus_",
     "drawn_labels_",
     "unselected_",
+    "survival_",
     "median_noise",
     "median_signal",
     "median_moment",
@@ -45,6 +46,8 @@ def quantity(name: str, item: dict) -> float:
     if name == "ggn_share":
         rows = zip(item["true"]["ggn_curvatures"], item["curvatures"], item["true"]["is_null"], strict=True)
         return statistics.median(g / h for g, h, null in rows if not null)
+    if name.startswith("survival_"):
+        return _survival(item["true"], name.removeprefix("survival_"))
     if name.startswith("unselected_"):
         return _unselected(item, name.rpartition("_")[2])["r2" if "_r2_" in name else "slope"]
     if name == "stored_noise_difference":
@@ -62,6 +65,18 @@ def quantity(name: str, item: dict) -> float:
     if name == "sampled_alpha_minus_published":
         return terms["alpha"] - PUBLISHED[item["kind"] if item["kind"] == "conv" else item["name"].rpartition(".")[2]]
     return terms[name.rpartition("_")[2]]
+
+
+def _survival(found: dict, step: str) -> float:
+    weight = {
+        "gradient": lambda s: s,
+        "spectral_newton": lambda s: s / (s * s + 0.1),
+        "orthogonal": lambda s: 1.0,
+        "undamped": lambda s: 1 / s,
+    }[step]
+    rows = zip(found["singular_values"], found["fresh_means"], found["is_null"], strict=True)
+    kept = [(weight(s), s, mean) for s, mean, null in rows if not null]
+    return math.fsum(w * mean for w, _, mean in kept) / math.fsum(w * s for w, s, _ in kept)
 
 
 def _slope(x, y) -> float:
