@@ -1,5 +1,9 @@
 """conv_gap: why curvature is not the product of its Kronecker factors: concentration and sums over positions."""
 
+import math
+
+import torch
+
 from experiments._curvature import chosen_layers
 from experiments._layers import or_missing, spectrum_entry
 from experiments._runner import Run, launch
@@ -59,8 +63,8 @@ def gap_entry(entry: dict, moments: Alignment, kind: str) -> dict:
     kronecker = (moments.n_positions * moments.output_moment * moments.input_moment).tolist()
     lists = {
         "kronecker": kronecker,
-        "concentration": moments.concentration.tolist(),
-        "sud": moments.sud.tolist(),
+        "concentration": finite(moments.concentration),
+        "sud": finite(moments.sud),
         "chi": [value / product if product > 0 else None for value, product in zip(h, kronecker, strict=True)],
     }
     slopes = {
@@ -68,6 +72,18 @@ def gap_entry(entry: dict, moments: Alignment, kind: str) -> dict:
         for name, values in lists.items()
     }
     return lists | {"slopes": slopes}
+
+
+def finite(values: torch.Tensor) -> list[float | None]:
+    """Put None where a ratio of moments is undefined, as along a direction that no output gradient reaches.
+
+    Args:
+        values: Ratios, shape [K].
+
+    Returns:
+        Plain values.
+    """
+    return [value if math.isfinite(value) else None for value in values.tolist()]
 
 
 def slope(sigma: list[float], values: list, keep) -> dict:

@@ -88,7 +88,11 @@ def layer_entry(run: Run, spectrum: dict, factors: dict, gradient: torch.Tensor,
         "gradient_singular_values": sigma,
         "gradient_bic": or_missing(missing, "gradient_bic", profile_bic, sigma[:used]),
         "factors": {
-            key: {"eigenvalues": values[:count], "effective_rank": effective_rank(values), "n": len(values)}
+            key: {
+                "eigenvalues": values[:count],
+                "effective_rank": or_missing(missing, f"factors.{key}.effective_rank", effective_rank, values),
+                "n": len(values),
+            }
             for key, values in eigenvalues.items()
         },
         "kinds": kinds,
@@ -133,13 +137,13 @@ def agreement(entries: list[dict], seed: int) -> dict:
         seed: Of the permutations.
 
     Returns:
-        For each kind of output factor what `label_agreement` says.
+        For each kind of output factor what `label_agreement` says; None where no layer has both laws.
     """
     found = {}
     for kind in KINDS:
         pairs = [(e["gradient_bic"], e["kinds"][kind]["noise_bic"]) for e in entries]
         labels = [(a["winner"], b["winner"]) for a, b in pairs if a and b]
-        found[kind] = label_agreement(*map(list, zip(*labels, strict=True)), seed=seed)
+        found[kind] = label_agreement(*map(list, zip(*labels, strict=True)), seed=seed) if labels else None
     return found
 
 

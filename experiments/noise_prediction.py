@@ -13,12 +13,14 @@ from experiments._runner import Run, launch
 from experiments._sampling import Sampled, in_groups, joined, pool_gradients, prepare_samples, split, sweep_once
 from layercurv.curvature import (
     DirectionalMoments,
+    Directions,
     KroneckerFactors,
     SignFlips,
     WeightLayer,
     separable_gaussian,
     top_singular_directions,
 )
+from layercurv.errors import InputError
 from layercurv.fits import null_exponents
 
 Draws = dict[str, dict[str, torch.Tensor]]  # kind of null to layer name to gradients [R, m, n]
@@ -54,14 +56,34 @@ def predict(run: Run, sampled: Sampled, layers: list[WeightLayer]) -> list[dict]
         One entry per layer.
     """
     draws, norms = draw_gradients(run, sampled, layers)
-    eps, top_k = torch.finfo(layers[0].weight.dtype).eps, run.cfg.curvature.top_k
-    directions = {
-        layer.name: [top_singular_directions(G, top_k, eps) for kind in draws for G in draws[kind][layer.name]]
-        for layer in layers
-    }
+    directions = {layer.name: null_directions(layer, draws, run.cfg.curvature.top_k) for layer in layers}
     moments = DirectionalMoments(layers, {name: joined(parts) for name, parts in directions.items()})
     sweep_once(run, sampled.model, sampled.batch, layers, moments)
     return [_entry(run, layer, directions[layer.name], moments, draws, norms[layer.name]) for layer in layers]
+
+
+def null_directions(layer: WeightLayer, draws: Draws, top_k: int) -> list[Directions]:
+    """Take the leading directions of all null gradients of one layer.
+
+    Args:
+        layer: The layer.
+        draws: The gradients.
+        top_k: Of each.
+
+    Returns:
+        One set per draw, in the order of the kinds.
+
+    Raises:
+        InputError: If a null gradient is zero.
+    """
+    silent = [kind for kind, gradients in draws.items() if not gradients[layer.name].flatten(1).any(1).all()]
+    if silent:
+        raise InputError(
+            f"layer {layer.name}: expected null gradients that are not zero, got zeros for {', '.join(silent)} (is the "
+            "softmax zero and one?); choose others with curvature.layers, or another stage of training"
+        )
+    eps = torch.finfo(layer.weight.dtype).eps
+    return [top_singular_directions(G, top_k, eps) for kind in draws for G in draws[kind][layer.name]]
 
 
 def draw_gradients(run: Run, sampled: Sampled, layers: list[WeightLayer]) -> tuple[Draws, dict[str, dict]]:

@@ -39,13 +39,16 @@ def participation(layer: dict, gradient: torch.Tensor) -> dict:
     """
     h = [value for value, used in zip(layer["curvatures"], usable(layer), strict=True) if used]
     everything = torch.linalg.svdvals(gradient).tolist()
+    squares = [sigma**2 for sigma in everything]
     fits, missing = layer["fits"], layer["missing"]
     exponent = None if fits is None else fits["alpha"]["slope"] * fits["gamma"]["slope"]
-    counts = {
-        "curvature": or_missing(missing, "participation.curvature", participation_ratio, h),
-        "gradient": participation_ratio(everything),
-        "curvature_effective_rank": or_missing(missing, "participation.curvature_effective_rank", effective_rank, h),
-        "gradient_effective_rank": effective_rank([sigma**2 for sigma in everything]),
+    counted = {
+        "curvature": (participation_ratio, h),
+        "gradient": (participation_ratio, everything),
+        "curvature_effective_rank": (effective_rank, h),
+        "gradient_effective_rank": (effective_rank, squares),
+    }
+    counts = {key: or_missing(missing, f"participation.{key}", *call) for key, call in counted.items()} | {
         "exponent": exponent,
         "zeta_bound": None if exponent is None else zeta_bound(exponent),
         "finite_zeta_bound": None if exponent is None else finite_zeta_bound(exponent, len(h)),
