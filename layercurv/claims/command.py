@@ -13,9 +13,10 @@ from layercurv.files import in_checkout, write_text_atomically
 
 FILE_FORMATS = ("json", "junit", "markdown", "latex")  # that can also be written to a file, each by its own option
 
-EPILOG = """Two other commands, each with its --help:
+EPILOG = """Three other commands, each with its --help:
   verify_claims.py diff A B      compare two results folders
   verify_claims.py coverage      is every numeral of the compiled paper bound to a claim?
+  verify_claims.py sentences     what is written differently since it was accepted? --accept accepts it
 
 All work from any folder: what is read by default lies beside verify_claims.py.
 
@@ -51,7 +52,7 @@ def _verify(words: list[str]) -> int:
 
     options = _parser().parse_args(words)
     np.empty(2**21)  # freed at once: glibc then keeps freed memory up to this size for the next array
-    gate = Gate(options.claims, options.results, options.published, options.only)
+    gate = Gate(options.claims, options.results, options.published, options.only, _documents(options))
     if options.freeze:
         return _freeze(options.claims, options.results, options.published)
     if options.raise_floor:
@@ -71,6 +72,11 @@ def _shown(verification: Verification, options: argparse.Namespace) -> str:
     if options.format == "table" and sys.stdout.isatty():
         return as_table(verification, options.verbose, colour=True, width=shutil.get_terminal_size().columns)
     return FORMATS[options.format](verification, options.verbose)
+
+
+def _documents(options: argparse.Namespace) -> Path | None:
+    # Other claims than the checkout's have other documents, or none.
+    return options.documents or (in_checkout(".") if options.claims == in_checkout("claims") else None)
 
 
 # What only one command needs is imported there: a gate takes most of a second.
@@ -118,7 +124,24 @@ def _coverage(words: list[str]) -> int:
     return verification.exit_code
 
 
-COMMANDS = {"diff": _diff, "coverage": _coverage}
+def _sentences(words: list[str]) -> int:
+    from layercurv.claims.gate import Gate
+
+    parser = argparse.ArgumentParser(
+        prog="verify_claims.py sentences",
+        description="Show which sentences of paper, documents, claims and audit are not as they were accepted (exit 1); "
+        "with --accept, accept them: read what is shown, and commit claims/locked with the change.",
+    )
+    _add_inputs(parser)
+    parser.add_argument("--accept", action="store_true", help="accept what is shown, if every claim holds")
+    options = parser.parse_args(words)
+    gate = Gate(options.claims, options.results, documents=options.documents or in_checkout("."))
+    changed = gate.accept_sentences() if options.accept else gate.changed_sentences()
+    print("\n".join(changed or ["no change"]))
+    return int(bool(changed) and not options.accept)
+
+
+COMMANDS = {"diff": _diff, "coverage": _coverage, "sentences": _sentences}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -129,8 +152,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    _add_input(parser, "--claims", "claims", "folder of *.toml")
-    _add_input(parser, "--results", "results", "folder of records")
+    _add_inputs(parser)
     parser.add_argument("--published", type=Path, metavar="DIR", help="recompute the audit from the paper's own JSON")
     parser.add_argument("--only", metavar="IDS", help="ids to check, as shell patterns: 'alpha_map.conv_*,C03?'")
     parser.add_argument("--format", choices=FORMATS, default="table", help="of the report on standard output")
@@ -141,6 +163,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--freeze", action="store_true", help="with --published: freeze the audit's values anew")
     parser.add_argument("--raise-floor", action="store_true", help="never again accept fewer claims than there are now")
     return parser
+
+
+def _add_inputs(parser: argparse.ArgumentParser) -> None:
+    _add_input(parser, "--claims", "claims", "folder of *.toml")
+    _add_input(parser, "--results", "results", "folder of records")
+    parser.add_argument(
+        "--documents", type=Path, metavar="DIR", help="with README.md, paper/ and figures/ (default: beside the claims)"
+    )
 
 
 def _add_input(parser: argparse.ArgumentParser, option: str, path: str, what: str) -> None:

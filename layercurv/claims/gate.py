@@ -1,14 +1,16 @@
 """The whole gate: files, claims, audit, replication and counts, in one verification."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from layercurv.claims.claim import Claim
+from layercurv.claims.claim import Claim, Verdict
 from layercurv.claims.closed_toml import PUBLISHED
 from layercurv.claims.engine import choose_by_id, fits_at_hand, judge_claims
 from layercurv.claims.floor import count, judge_counts, load_floor
 from layercurv.claims.load import load_claims
+from layercurv.claims.locked.lock import accept_lines, changed_lines, judge_lines
+from layercurv.claims.locked.sources import all_lines
 from layercurv.claims.published.audit import judge_completeness, judge_replication, judge_row
 from layercurv.claims.published.frozen import NAME as AUDIT
 from layercurv.claims.published.frozen import FrozenAudit
@@ -17,6 +19,7 @@ from layercurv.claims.published.replication import seeds_of
 from layercurv.claims.published.row import Row
 from layercurv.claims.published.source import Source
 from layercurv.claims.records import SealedRecords
+from layercurv.claims.report.summary import summary
 from layercurv.claims.verification import Verification
 from layercurv.errors import InputError
 
@@ -29,6 +32,7 @@ class Gate:
     results: Path  # folder of frozen records
     published: Path | None = None  # folder with the audited paper's own files; None audits from the frozen values
     only: str | None = None  # shell patterns of ids; None checks all
+    documents: Path | None = None  # folder with README.md, paper/ and figures/; None leaves sentences unjudged
 
     def verify(self) -> Verification:
         """Judge everything.
@@ -59,12 +63,38 @@ class Gate:
             "published files": [] if source is None else frozen.judge_files(source),
             "files": records.verdicts(_needed(all_claims, all_rows, records)),
             "counts": counts,
+            "sentences": self._judge_sentences(claims, rows, groups["claims"]),
         }
         return Verification(
             {kind: verdicts for kind, verdicts in groups.items() if verdicts},
             {claim.id: claim for claim in claims},
             {row.id: row for row in rows},
         )
+
+    def accept_sentences(self) -> list[str]:
+        """Accept all sentences as they are written now.
+
+        Returns:
+            What differs from those accepted before.
+
+        Raises:
+            InputError: If a claim or a row fails: what is false is not accepted.
+        """
+        verification = replace(self, only=None, documents=None).verify()
+        if verification.exit_code:
+            raise InputError(f"expected claims that hold before sentences are accepted: {summary(verification)}")
+        lines = all_lines(self.documents, *self._load(), verification.groups["claims"])
+        return [line for name in lines for line in accept_lines(self.claims, name, lines[name])]
+
+    def changed_sentences(self) -> list[str]:
+        """Compare sentences with those accepted.
+
+        Returns:
+            Lines lost and new ones.
+        """
+        found = replace(self, only=None, documents=None).verify().groups["claims"]
+        lines = all_lines(self.documents, *self._load(), found)
+        return [line for name in lines for line in changed_lines(self.claims, name, lines[name])]
 
     def counts(self) -> dict[str, int]:
         """Count claims and rows, for the floor.
@@ -73,6 +103,15 @@ class Gate:
             Kind to count.
         """
         return count(*self._load())
+
+    def _judge_sentences(self, claims: list[Claim], rows: list[Row], found: list[Verdict]) -> list[Verdict]:
+        if self.documents is None:
+            return []
+        places = None if self.only is None else {item.id for item in (*claims, *rows)}
+        return [
+            judge_lines(self.claims, name, lines, places if name in ("claims", "audit") else None)
+            for name, lines in all_lines(self.documents, claims, rows, found).items()
+        ]
 
     def _load(self) -> tuple[list[Claim], list[Row]]:
         published = self.claims / PUBLISHED
