@@ -109,6 +109,8 @@ def _diff(words: list[str]) -> int:
 
 def _coverage(words: list[str]) -> int:
     from layercurv.claims.coverage import measure_coverage
+    from layercurv.claims.locked.lock import judge_locks
+    from layercurv.claims.locked.sources import made_lines, written_lines
 
     parser = argparse.ArgumentParser(
         prog="verify_claims.py coverage",
@@ -117,9 +119,13 @@ def _coverage(words: list[str]) -> int:
     _add_input(parser, "--paper", "paper/layercurv.pdf", "the paper")
     _add_input(parser, "--marked", "build/marked.pdf", "the same with marks around numerals")
     _add_input(parser, "--claims", "claims", "folder of *.toml")
+    _add_documents(parser)
     options = parser.parse_args(words)
     found = measure_coverage(options.paper, options.marked, options.claims)
     verification = Verification({"coverage": found.verdicts()})
+    if (documents := _documents(options)) is not None:
+        lines = written_lines(documents) | made_lines(documents)
+        verification.groups["sentences"] = judge_locks(options.claims, lines)
     print(as_table(verification, verbose=True), end="")
     return verification.exit_code
 
@@ -129,8 +135,8 @@ def _sentences(words: list[str]) -> int:
 
     parser = argparse.ArgumentParser(
         prog="verify_claims.py sentences",
-        description="Show which sentences of paper, documents, claims and audit are not as they were accepted (exit 1); "
-        "with --accept, accept them: read what is shown, and commit claims/locked with the change.",
+        description="Show which sentences of paper, documents, claims and audit are not as they were accepted (exit "
+        "1); with --accept, accept them: read what is shown, and commit claims/locked with the change.",
     )
     _add_inputs(parser)
     parser.add_argument("--accept", action="store_true", help="accept what is shown, if every claim holds")
@@ -168,8 +174,12 @@ def _parser() -> argparse.ArgumentParser:
 def _add_inputs(parser: argparse.ArgumentParser) -> None:
     _add_input(parser, "--claims", "claims", "folder of *.toml")
     _add_input(parser, "--results", "results", "folder of records")
+    _add_documents(parser)
+
+
+def _add_documents(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--documents", type=Path, metavar="DIR", help="with README.md, paper/ and figures/ (default: beside the claims)"
+        "--documents", type=Path, metavar="DIR", help="with README.md, paper/ and figures/ (default: the checkout)"
     )
 
 

@@ -9,8 +9,8 @@ from layercurv.claims.closed_toml import PUBLISHED
 from layercurv.claims.engine import choose_by_id, fits_at_hand, judge_claims
 from layercurv.claims.floor import count, judge_counts, load_floor
 from layercurv.claims.load import load_claims
-from layercurv.claims.locked.lock import accept_lines, changed_lines, judge_lines
-from layercurv.claims.locked.sources import all_lines
+from layercurv.claims.locked.lock import accept_lines, changed_lines, judge_locks
+from layercurv.claims.locked.sources import Lines, claimed_lines, made_lines, written_lines
 from layercurv.claims.published.audit import judge_completeness, judge_replication, judge_row
 from layercurv.claims.published.frozen import NAME as AUDIT
 from layercurv.claims.published.frozen import FrozenAudit
@@ -83,7 +83,7 @@ class Gate:
         verification = replace(self, only=None, documents=None).verify()
         if verification.exit_code:
             raise InputError(f"expected claims that hold before sentences are accepted: {summary(verification)}")
-        lines = all_lines(self.documents, *self._load(), verification.groups["claims"])
+        lines = self._lines(verification)
         return [line for name in lines for line in accept_lines(self.claims, name, lines[name])]
 
     def changed_sentences(self) -> list[str]:
@@ -92,8 +92,7 @@ class Gate:
         Returns:
             Lines lost and new ones.
         """
-        found = replace(self, only=None, documents=None).verify().groups["claims"]
-        lines = all_lines(self.documents, *self._load(), found)
+        lines = self._lines(replace(self, only=None, documents=None).verify())
         return [line for name in lines for line in changed_lines(self.claims, name, lines[name])]
 
     def counts(self) -> dict[str, int]:
@@ -108,10 +107,12 @@ class Gate:
         if self.documents is None:
             return []
         places = None if self.only is None else {item.id for item in (*claims, *rows)}
-        return [
-            judge_lines(self.claims, name, lines, places if name in ("claims", "audit") else None)
-            for name, lines in all_lines(self.documents, claims, rows, found).items()
-        ]
+        judged = judge_locks(self.claims, claimed_lines(claims, rows, found), places)
+        return judge_locks(self.claims, written_lines(self.documents)) + judged
+
+    def _lines(self, found: Verification) -> dict[str, Lines]:
+        claimed = claimed_lines(*self._load(), found.groups["claims"])
+        return written_lines(self.documents) | made_lines(self.documents) | claimed
 
     def _load(self) -> tuple[list[Claim], list[Row]]:
         published = self.claims / PUBLISHED

@@ -66,6 +66,20 @@ def judge_lines(folder: Path, name: str, lines: Lines, places: set[str] | None =
     )
 
 
+def judge_locks(folder: Path, lines: dict[str, Lines], places: set[str] | None = None) -> list[Verdict]:
+    """Hold all sentences of some locks against those accepted.
+
+    Args:
+        folder: The claims folder.
+        lines: Name of the lock to what is written now.
+        places: As for `judge_lines`.
+
+    Returns:
+        One verdict per lock.
+    """
+    return [judge_lines(folder, name, lines[name], places) for name in lines]
+
+
 def changed_lines(folder: Path, name: str, lines: Lines) -> list[str]:
     """Compare what is written now with what was accepted, if anything was.
 

@@ -6,7 +6,8 @@ _PARAGRAPHS = re.compile(r"\n[ \t\r]*\n")
 _WHITE = re.compile(r"[ \t\r\n]+")  # no other white space: a blank of another width is another character
 _END = re.compile(
     r"(?<=[.?!])[ \t\r\n]+(?=[A-Z_*(\[\"$@⟦]|#claim)"  # a sentence
-    r"|\n(?=[ \t]*(?:#(?:let|set|show|import|include|figure|table)\b|=+ |[-*|@] ?|\}|\w+ = |caption: |```))"  # a line of its own
+    # a line of its own: a rule, a heading, an item, a row of a table, a caption
+    r"|\n(?=[ \t]*(?:#(?:let|set|show|import|include|figure|table)\b|=+ |[-*|@] ?|\}|\w+ = |caption: |```))"
 )
 _COMMENT = re.compile(r"(//[^\n]*)\n")  # it ends where its line does, so that this line break is a character
 

@@ -16,17 +16,16 @@ Lines = list[tuple[str, str]]  # place and sentence
 DOCUMENTS = ("README.md", "EXPERIMENTS.md", "results/README.md", "layercurv/page/page.html")
 MADE = ("paper/layercurv.pdf", "paper/values.tex", "paper/README.md")  # by our programs, or about files
 _TEXTS = (".typ", ".bib")
-_SEEN = ("figures/*.p*", "paper/*.py", "layercurv/page/*.css", "layercurv/page/*.js")  # told by their digests
+_SEEN = ("figures/*.p*", "paper/*.p*", "layercurv/page/*.css", "layercurv/page/*.js")  # told by their digests
 _DOCSTRING = re.compile(r'"""(.*?)"""', re.DOTALL)
 _SEED = re.compile(r"_seed\d+\.")
 MAX_BYTES = 16 * 2**20  # of one text or figure
 
 
-def all_lines(root: Path, claims: list[Claim], rows: list[Row], found: list[Verdict]) -> dict[str, Lines]:
-    """Read everything that is locked.
+def claimed_lines(claims: list[Claim], rows: list[Row], found: list[Verdict]) -> dict[str, Lines]:
+    """Tell claims and audit in words.
 
     Args:
-        root: The checkout.
         claims: The claims.
         rows: The rows of the audit.
         found: The verdicts on the claims, which say how many values each was reduced from.
@@ -34,13 +33,32 @@ def all_lines(root: Path, claims: list[Claim], rows: list[Row], found: list[Verd
     Returns:
         Name of the lock to its lines.
     """
-    return {
-        "paper": paper_lines(root),
-        "documents": document_lines(root),
-        "seen": seen_lines(root),
-        "claims": claim_lines(claims, {verdict.subject: verdict.n for verdict in found}),
-        "audit": audit_lines(rows),
-    }
+    n_values = {verdict.subject: verdict.n for verdict in found}
+    return {"claims": claim_lines(claims, n_values), "audit": audit_lines(rows)}
+
+
+def written_lines(root: Path) -> dict[str, Lines]:
+    """Read what people write for readers.
+
+    Args:
+        root: The checkout.
+
+    Returns:
+        Name of the lock to its lines.
+    """
+    return {"paper": paper_lines(root), "documents": document_lines(root)}
+
+
+def made_lines(root: Path) -> dict[str, Lines]:
+    """Read what our programs make for readers; it may not be there before they ran.
+
+    Args:
+        root: The checkout.
+
+    Returns:
+        Name of the lock to its lines.
+    """
+    return {"made": seen_lines(root)}
 
 
 def paper_lines(root: Path) -> Lines:
