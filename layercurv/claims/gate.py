@@ -11,6 +11,7 @@ from layercurv.claims.floor import count, judge_counts, load_floor
 from layercurv.claims.load import load_claims
 from layercurv.claims.locked.lock import accept_lines, changed_lines, judge_locks
 from layercurv.claims.locked.sources import Lines, claimed_lines, made_lines, written_lines
+from layercurv.claims.provenance import judge_provenance
 from layercurv.claims.published.audit import judge_completeness, judge_replication, judge_row
 from layercurv.claims.published.frozen import NAME as AUDIT
 from layercurv.claims.published.frozen import FrozenAudit
@@ -62,6 +63,7 @@ class Gate:
         groups |= {
             "published files": [] if source is None else frozen.judge_files(source),
             "files": records.verdicts(_needed(all_claims, all_rows, records)),
+            "provenance": judge_provenance(records, self.results),
             "counts": counts,
             "sentences": self._judge_sentences(claims, rows, groups["claims"]),
         }

@@ -11,7 +11,7 @@ import pytest
 
 from layercurv.claims import records
 from layercurv.results import strict_json
-from layercurv.results.manifest import NAME
+from layercurv.results.manifest import NAME, freeze
 from tests.claims.house import LAYER, MEDIAN, RECORDS, alphas, change_record, claim_text, gate, write_claims
 from tests.records import smoke_record
 
@@ -119,8 +119,11 @@ def test_an_unfrozen_record_is_not_a_pass(house):
     assert gate(house) == 1
 
 
-def test_a_record_no_claim_reads_may_lie_in_the_folder_unsealed(house):
-    (house / "results" / "alpha_map" / "mine.small.json").write_text(strict_json.dumps(smoke_record(5, "small")))
+def test_a_record_that_is_not_sealed_fails_whether_a_claim_reads_it_or_not(house):
+    path = house / "results" / "alpha_map" / "net_seed5.small.json"
+    path.write_text(strict_json.dumps(smoke_record(5, "small")))
+    assert gate(house) == 1
+    freeze(house / "results")
     assert gate(house) == 0
 
 
