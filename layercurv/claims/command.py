@@ -52,7 +52,7 @@ def _verify(words: list[str]) -> int:
 
     options = _parser().parse_args(words)
     np.empty(2**21)  # freed at once: glibc then keeps freed memory up to this size for the next array
-    gate = Gate(options.claims, options.results, options.published, options.only, _documents(options))
+    gate = Gate(options.claims, options.results, options.published, options.only, _documents(options), options.base)
     if options.freeze:
         return _freeze(options.claims, options.results, options.published)
     if options.raise_floor:
@@ -160,6 +160,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_inputs(parser)
     parser.add_argument("--published", type=Path, metavar="DIR", help="recompute the audit from the paper's own JSON")
+    parser.add_argument(
+        "--base", metavar="REF", help="list what this change does to the rules of that branch or commit"
+    )
     parser.add_argument("--only", metavar="IDS", help="ids to check, as shell patterns: 'alpha_map.conv_*,C03?'")
     parser.add_argument("--format", choices=FORMATS, default="table", help="of the report on standard output")
     for name in FILE_FORMATS:

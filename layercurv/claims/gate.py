@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from layercurv.claims.base import judge_changes
 from layercurv.claims.claim import Claim, Verdict
 from layercurv.claims.closed_toml import PUBLISHED
 from layercurv.claims.engine import choose_by_id, fits_at_hand, judge_claims
@@ -34,6 +35,7 @@ class Gate:
     published: Path | None = None  # folder with the audited paper's own files; None audits from the frozen values
     only: str | None = None  # shell patterns of ids; None checks all
     documents: Path | None = None  # folder with README.md, paper/ and figures/; None leaves sentences unjudged
+    base: str | None = None  # branch or commit whose rules these are compared with
 
     def verify(self) -> Verification:
         """Judge everything.
@@ -66,6 +68,7 @@ class Gate:
             "provenance": judge_provenance(records, self.results),
             "counts": counts,
             "sentences": self._judge_sentences(claims, rows, groups["claims"]),
+            "changes": self._judge_changes(),
         }
         return Verification(
             {kind: verdicts for kind, verdicts in groups.items() if verdicts},
@@ -104,6 +107,12 @@ class Gate:
             Kind to count.
         """
         return count(*self._load())
+
+    def _judge_changes(self) -> list[Verdict]:
+        if self.base is None:
+            return []
+        root = self.claims.resolve().parent if self.documents is None else self.documents
+        return judge_changes(root, self.claims, self.results, self.base)
 
     def _judge_sentences(self, claims: list[Claim], rows: list[Row], found: list[Verdict]) -> list[Verdict]:
         if self.documents is None:

@@ -1,4 +1,4 @@
-"""Records as documents: do they meet their schemas, hold finite numbers, and say the same wherever they say it twice?"""
+"""Records as documents: do they meet their schemas, hold finite numbers, and say the same where they say it twice?"""
 
 import re
 from collections import defaultdict
