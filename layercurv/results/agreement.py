@@ -48,7 +48,9 @@ NETWORKS = (
     (r"^gpt2_", "gpt2_language_model"),
     (r"^smollm2_", "causal_lm"),
 )
+OWN_TEXT = "model_samples"  # that the network itself wrote
 DATA = (
+    (r"_own_text_", OWN_TEXT),
     (r"_cifar100_", "cifar100"),
     (r"_cifar10_|_published_", "cifar10"),
     (r"_tiny_imagenet_", "tiny-imagenet-50per"),
@@ -105,8 +107,9 @@ def data_disagreements(records: dict[str, dict]) -> list[str]:
     found = []
     for name, record in records.items():
         provenance = record["provenance"]
-        if not isinstance(provenance.get("config", {}).get("data"), dict):
-            continue
+        loaded = _at(provenance.get("config", {}), "data.name")
+        if loaded is None or loaded != provenance["data"]["name"]:
+            continue  # made, not loaded
         asked = json.dumps([provenance["config"]["data"], provenance["data"]["n_train"]], sort_keys=True)
         first, data = known.setdefault(asked, (name, provenance["data"]))
         if data != provenance["data"]:
@@ -201,14 +204,18 @@ def _measured(measurements: dict, config: dict) -> Iterator[tuple]:
 
 
 def _data(provenance: dict, config: dict) -> Iterator[tuple]:
-    name = _at(config, "data.name")
+    name, start, data = _at(config, "data.name"), _at(config, "sampling.start_token"), provenance["data"]
     if name is not None:
-        yield "provenance.data.name", provenance["data"]["name"], "config.data.name", name
-    source = provenance["data"]["source"]
-    if (match := re.fullmatch(r"generated from seed (\d+)", source)) is not None:
-        yield "the seed of the data", int(match[1]), "provenance.seed", provenance["seed"]
-    if source == "local shards":
-        yield "data from shards", bool(provenance["data"]["shards_sha256"]), "with their checksums", True
+        expected = name if start is None else OWN_TEXT
+        yield "provenance.data.name", data["name"], "what config asks for", expected
+    for pattern, other, expected in (
+        (r"generated from seed (\d+)|.* seed (\d+), after token \d+", "provenance.seed", provenance["seed"]),
+        (r".* after token (\d+)", "config.sampling.start_token", start),
+    ):
+        if (match := re.fullmatch(pattern, data["source"])) is not None:
+            yield "the source of the data", int(next(filter(None, match.groups()))), other, expected
+    if data["source"] == "local shards":
+        yield "data from shards", bool(data["shards_sha256"]), "with their checksums", True
 
 
 def _at(config: dict, key: str) -> object:
@@ -237,5 +244,6 @@ def _seeds(value: object) -> Iterator[object]:
 
 def _without_seeds(value: object) -> object:
     if isinstance(value, dict):
-        return {key: _without_seeds(item) for key, item in value.items() if key != "seed"}
+        # A setting that is null is the same as one that there was not yet.
+        return {key: _without_seeds(item) for key, item in value.items() if key != "seed" and item is not None}
     return [_without_seeds(item) for item in value] if isinstance(value, list) else value
