@@ -13,7 +13,7 @@ ARCHIVE_STAMP := $(ARCHIVE)/all-$(call checksum,requirements/archive.txt require
 # A worker that dies ends the run; a test that hangs dies after a while (pyproject.toml), whatever it is stuck in.
 TESTS := $(RUN) -m pytest --numprocesses auto --dist loadfile --max-worker-restart 0
 
-.PHONY: all help verify audit figures drawn paper report test test-all archive bytes fuzz mutate mutate-code lint bench bench-optimizers experiment \
+.PHONY: all accept help verify audit figures drawn paper report test test-all archive bytes fuzz mutate mutate-code lint bench bench-optimizers experiment \
 	queue reproduce table freeze lock clean
 .DELETE_ON_ERROR:
 
@@ -57,6 +57,11 @@ drawn: $(LIGHT)
 paper: verify drawn ## Verify, redraw what changed, compile the paper, tell its every numeral, always
 	$(RUN) paper/build.py
 	$(RUN) verify_claims.py coverage
+
+accept: drawn ## Build, show which sentences and figures differ from those accepted, and accept them: read what it prints
+	$(RUN) verify_claims.py --quiet --json build/claims.json --latex paper/values.tex || true
+	$(RUN) paper/build.py
+	$(RUN) verify_claims.py sentences --accept
 
 lint: $(FULL) ## Style and import rules
 	$(RUN) -m ruff check .

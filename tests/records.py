@@ -6,6 +6,7 @@ import functools
 import numpy as np
 
 from layercurv.fits import alignment_terms, decomposition_slopes, fit_spectral_exponents, usable_directions
+from layercurv.results.provenance import fingerprint
 
 NAMES = ("conv1", "layer1.0.conv2", "layer2.0.downsample.0", "layer3.1.conv1", "layer4.1.conv2", "fc")
 ALPHA = {name: 1.6 + 0.1 * index for index, name in enumerate(NAMES)}
@@ -14,6 +15,15 @@ ALPHA = {name: 1.6 + 0.1 * index for index, name in enumerate(NAMES)}
 def smoke_record(seed: int = 0, scale: str = "smoke") -> dict:
     """Build a record of six layers; layer i has alpha = 1.6 + i/10 up to a little noise, the head a null direction."""
     return copy.deepcopy(_record(seed, scale))
+
+
+def as_seed(record: dict, variant: str, seed: int, scale: str = "small") -> dict:
+    """Make a record that of another variant and seed, wherever it says so; one loss tells it from the others."""
+    record = copy.deepcopy(record) | {"variant": f"{variant}_seed{seed}", "scale": scale}
+    record["measurements"]["mean_loss"] += seed / 64
+    config = {"seed": seed}
+    record["provenance"] |= {"seed": seed, "config": config, "config_sha256": fingerprint(config)}
+    return record
 
 
 @functools.cache
@@ -33,10 +43,10 @@ def _record(seed: int, scale: str) -> dict:
             "training_commits": ["0" * 40],
             "overrides": [],
             "config": {"seed": seed},
-            "config_sha256": "0" * 64,
+            "config_sha256": fingerprint({"seed": seed}),
             "seed": seed,
             "device": "cpu",
-            "versions": {"python": "3.11"},
+            "versions": {"python": "3.11", "layercurv": "0.1.0", "torch": "2.13", "numpy": "2.4"},
             "hardware": {
                 "cpu": "x", "machine": "x", "system": "x", "n_cores": 1, "memory_bytes": 1, "gpu": None, "n_threads": 1,
             },

@@ -7,6 +7,8 @@
 - `profile_quantities`: the same for `rank_profile`
 - `checks`: reducers and comparisons (closed lists)
 - `records`: sealed records read once, with the reason where one cannot be used
+- `provenance`: every record as a document: schema, finite numbers, facts that must agree
+- `locked`: accepted sentences
 - `engine`: verdicts of all claims
 - `verification`: all verdicts together, and the exit code
 - `report`: table for people, JSON for the paper, JUnit for a CI

@@ -8,7 +8,8 @@ import tomli
 
 from layercurv.errors import InputError, shown
 
-PUBLISHED, FLOOR, NUMERALS = "published.toml", "floor.toml", "numerals.toml"  # in the claims folder, but no claims
+# In the claims folder, but no claims.
+PUBLISHED, FLOOR, NUMERALS, REVIEWED = "published.toml", "floor.toml", "numerals.toml", "reviewed.toml"
 MAX_BYTES = 8 * 2**20
 _ID_LINE = re.compile(r"\s*id\s*=")
 

@@ -13,9 +13,10 @@ from layercurv.files import in_checkout, write_text_atomically
 
 FILE_FORMATS = ("json", "junit", "markdown", "latex")  # that can also be written to a file, each by its own option
 
-EPILOG = """Two other commands, each with its --help:
+EPILOG = """Three other commands, each with its --help:
   verify_claims.py diff A B      compare two results folders
   verify_claims.py coverage      is every numeral of the compiled paper bound to a claim?
+  verify_claims.py sentences     what is written differently since it was accepted? --accept accepts it
 
 All work from any folder: what is read by default lies beside verify_claims.py.
 
@@ -51,7 +52,7 @@ def _verify(words: list[str]) -> int:
 
     options = _parser().parse_args(words)
     np.empty(2**21)  # freed at once: glibc then keeps freed memory up to this size for the next array
-    gate = Gate(options.claims, options.results, options.published, options.only)
+    gate = Gate(options.claims, options.results, options.published, options.only, _documents(options), options.base)
     if options.freeze:
         return _freeze(options.claims, options.results, options.published)
     if options.raise_floor:
@@ -71,6 +72,11 @@ def _shown(verification: Verification, options: argparse.Namespace) -> str:
     if options.format == "table" and sys.stdout.isatty():
         return as_table(verification, options.verbose, colour=True, width=shutil.get_terminal_size().columns)
     return FORMATS[options.format](verification, options.verbose)
+
+
+def _documents(options: argparse.Namespace) -> Path | None:
+    # Other claims than the checkout's have other documents, or none.
+    return options.documents or (in_checkout(".") if options.claims == in_checkout("claims") else None)
 
 
 # What only one command needs is imported there: a gate takes most of a second.
@@ -103,6 +109,8 @@ def _diff(words: list[str]) -> int:
 
 def _coverage(words: list[str]) -> int:
     from layercurv.claims.coverage import measure_coverage
+    from layercurv.claims.locked.lock import judge_locks
+    from layercurv.claims.locked.sources import made_lines, written_lines
 
     parser = argparse.ArgumentParser(
         prog="verify_claims.py coverage",
@@ -111,14 +119,35 @@ def _coverage(words: list[str]) -> int:
     _add_input(parser, "--paper", "paper/layercurv.pdf", "the paper")
     _add_input(parser, "--marked", "build/marked.pdf", "the same with marks around numerals")
     _add_input(parser, "--claims", "claims", "folder of *.toml")
+    _add_documents(parser)
     options = parser.parse_args(words)
     found = measure_coverage(options.paper, options.marked, options.claims)
     verification = Verification({"coverage": found.verdicts()})
+    if (documents := _documents(options)) is not None:
+        lines = written_lines(documents) | made_lines(documents)
+        verification.groups["sentences"] = judge_locks(options.claims, lines)
     print(as_table(verification, verbose=True), end="")
     return verification.exit_code
 
 
-COMMANDS = {"diff": _diff, "coverage": _coverage}
+def _sentences(words: list[str]) -> int:
+    from layercurv.claims.gate import Gate
+
+    parser = argparse.ArgumentParser(
+        prog="verify_claims.py sentences",
+        description="Show which sentences of paper, documents, claims and audit are not as they were accepted (exit "
+        "1); with --accept, accept them: read what is shown, and commit claims/locked with the change.",
+    )
+    _add_inputs(parser)
+    parser.add_argument("--accept", action="store_true", help="accept what is shown, if every claim holds")
+    options = parser.parse_args(words)
+    gate = Gate(options.claims, options.results, documents=options.documents or in_checkout("."))
+    changed = gate.accept_sentences() if options.accept else gate.changed_sentences()
+    print("\n".join(changed or ["no change"]))
+    return int(bool(changed) and not options.accept)
+
+
+COMMANDS = {"diff": _diff, "coverage": _coverage, "sentences": _sentences}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -129,9 +158,11 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    _add_input(parser, "--claims", "claims", "folder of *.toml")
-    _add_input(parser, "--results", "results", "folder of records")
+    _add_inputs(parser)
     parser.add_argument("--published", type=Path, metavar="DIR", help="recompute the audit from the paper's own JSON")
+    parser.add_argument(
+        "--base", metavar="REF", help="list what this change does to the rules of that branch or commit"
+    )
     parser.add_argument("--only", metavar="IDS", help="ids to check, as shell patterns: 'alpha_map.conv_*,C03?'")
     parser.add_argument("--format", choices=FORMATS, default="table", help="of the report on standard output")
     for name in FILE_FORMATS:
@@ -141,6 +172,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--freeze", action="store_true", help="with --published: freeze the audit's values anew")
     parser.add_argument("--raise-floor", action="store_true", help="never again accept fewer claims than there are now")
     return parser
+
+
+def _add_inputs(parser: argparse.ArgumentParser) -> None:
+    _add_input(parser, "--claims", "claims", "folder of *.toml")
+    _add_input(parser, "--results", "results", "folder of records")
+    _add_documents(parser)
+
+
+def _add_documents(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--documents", type=Path, metavar="DIR", help="with README.md, paper/ and figures/ (default: the checkout)"
+    )
 
 
 def _add_input(parser: argparse.ArgumentParser, option: str, path: str, what: str) -> None:

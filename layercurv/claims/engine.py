@@ -20,6 +20,7 @@ from layercurv.claims.layer_fits import UNFIT, LayerFit
 from layercurv.claims.quantities import FITS, QUANTITIES
 from layercurv.claims.records import SealedRecords
 from layercurv.claims.select import select
+from layercurv.claims.strictness import objection
 from layercurv.errors import shown
 
 
@@ -96,6 +97,8 @@ def judge(claim: Claim, records: SealedRecords) -> Verdict:
     low, high = accepted_interval(claim)
     inside = low <= Decimal(repr(value)) <= high
     detail = f"{value:.12g} from {len(values)} values, accepted {low} to {high}"
+    if inside and (reason := objection(claim, value, values)) is not None:
+        inside, detail = False, f"{detail}; no claim: {reason}"
     return _verdict(claim, Status.PASS if inside else Status.FAIL, detail, value=value, values=values)
 
 

@@ -1,14 +1,18 @@
 """The whole gate: files, claims, audit, replication and counts, in one verification."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from layercurv.claims.claim import Claim
+from layercurv.claims.base import judge_changes
+from layercurv.claims.claim import Claim, Verdict
 from layercurv.claims.closed_toml import PUBLISHED
 from layercurv.claims.engine import choose_by_id, fits_at_hand, judge_claims
 from layercurv.claims.floor import count, judge_counts, load_floor
 from layercurv.claims.load import load_claims
+from layercurv.claims.locked.lock import accept_lines, changed_lines, judge_locks
+from layercurv.claims.locked.sources import Lines, claimed_lines, made_lines, written_lines
+from layercurv.claims.provenance import judge_provenance
 from layercurv.claims.published.audit import judge_completeness, judge_replication, judge_row
 from layercurv.claims.published.frozen import NAME as AUDIT
 from layercurv.claims.published.frozen import FrozenAudit
@@ -17,6 +21,7 @@ from layercurv.claims.published.replication import seeds_of
 from layercurv.claims.published.row import Row
 from layercurv.claims.published.source import Source
 from layercurv.claims.records import SealedRecords
+from layercurv.claims.report.summary import summary
 from layercurv.claims.verification import Verification
 from layercurv.errors import InputError
 
@@ -29,6 +34,8 @@ class Gate:
     results: Path  # folder of frozen records
     published: Path | None = None  # folder with the audited paper's own files; None audits from the frozen values
     only: str | None = None  # shell patterns of ids; None checks all
+    documents: Path | None = None  # folder with README.md, paper/ and figures/; None leaves sentences unjudged
+    base: str | None = None  # branch or commit whose rules these are compared with
 
     def verify(self) -> Verification:
         """Judge everything.
@@ -58,13 +65,40 @@ class Gate:
         groups |= {
             "published files": [] if source is None else frozen.judge_files(source),
             "files": records.verdicts(_needed(all_claims, all_rows, records)),
+            "provenance": judge_provenance(records, self.results),
             "counts": counts,
+            "sentences": self._judge_sentences(claims, rows, groups["claims"]),
+            "changes": self._judge_changes(),
         }
         return Verification(
             {kind: verdicts for kind, verdicts in groups.items() if verdicts},
             {claim.id: claim for claim in claims},
             {row.id: row for row in rows},
         )
+
+    def accept_sentences(self) -> list[str]:
+        """Accept all sentences as they are written now.
+
+        Returns:
+            What differs from those accepted before.
+
+        Raises:
+            InputError: If a claim or a row fails: what is false is not accepted.
+        """
+        verification = replace(self, only=None, documents=None).verify()
+        if verification.exit_code:
+            raise InputError(f"expected claims that hold before sentences are accepted: {summary(verification)}")
+        lines = self._lines(verification)
+        return [line for name in lines for line in accept_lines(self.claims, name, lines[name])]
+
+    def changed_sentences(self) -> list[str]:
+        """Compare sentences with those accepted.
+
+        Returns:
+            Lines lost and new ones.
+        """
+        lines = self._lines(replace(self, only=None, documents=None).verify())
+        return [line for name in lines for line in changed_lines(self.claims, name, lines[name])]
 
     def counts(self) -> dict[str, int]:
         """Count claims and rows, for the floor.
@@ -73,6 +107,23 @@ class Gate:
             Kind to count.
         """
         return count(*self._load())
+
+    def _judge_changes(self) -> list[Verdict]:
+        if self.base is None:
+            return []
+        root = self.claims.resolve().parent if self.documents is None else self.documents
+        return judge_changes(root, self.claims, self.results, self.base)
+
+    def _judge_sentences(self, claims: list[Claim], rows: list[Row], found: list[Verdict]) -> list[Verdict]:
+        if self.documents is None:
+            return []
+        places = None if self.only is None else {item.id for item in (*claims, *rows)}
+        judged = judge_locks(self.claims, claimed_lines(claims, rows, found), places)
+        return judge_locks(self.claims, written_lines(self.documents)) + judged
+
+    def _lines(self, found: Verification) -> dict[str, Lines]:
+        claimed = claimed_lines(*self._load(), found.groups["claims"])
+        return written_lines(self.documents) | made_lines(self.documents) | claimed
 
     def _load(self) -> tuple[list[Claim], list[Row]]:
         published = self.claims / PUBLISHED

@@ -6,13 +6,22 @@ from pathlib import Path
 
 from layercurv.claims.checks import CHECKS, COMPARISONS, FORECASTS, REDUCERS, UNITS, accepted_interval
 from layercurv.claims.claim import Claim
-from layercurv.claims.closed_toml import FLOOR, NUMERALS, PUBLISHED, decimal_number, filled_table, id_lines, read_toml
+from layercurv.claims.closed_toml import (
+    FLOOR,
+    NUMERALS,
+    PUBLISHED,
+    REVIEWED,
+    decimal_number,
+    filled_table,
+    id_lines,
+    read_toml,
+)
 from layercurv.claims.published.frozen import NAME as AUDIT
 from layercurv.claims.quantities import QUANTITIES
 from layercurv.claims.select import compiled
 from layercurv.errors import InputError, choose, shown
 
-# Of the claims folder; every other *.toml holds claims.
+_OTHERS = (PUBLISHED, FLOOR, NUMERALS, REVIEWED)  # of the claims folder; every other *.toml holds claims
 
 _ID = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+")
 _RECORD = re.compile(r"[A-Za-z0-9_]+/[A-Za-z0-9][A-Za-z0-9_.+=,-]*\.(paper|small|smoke)\.json")
@@ -45,7 +54,7 @@ def load_claims(folder: Path) -> list[Claim]:
             expression does not parse, or an id is used twice.
     """
     files = sorted(Path(folder).glob("*.toml")) if Path(folder).is_dir() else []
-    claims = [claim for file in files if file.name not in (PUBLISHED, FLOOR, NUMERALS) for claim in _load_file(file)]
+    claims = [claim for file in files if file.name not in _OTHERS for claim in _load_file(file)]
     if not claims:
         raise InputError(f"{folder}: expected a folder with at least one claim in *.toml files, found none")
     seen: set[str] = set()

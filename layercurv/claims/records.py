@@ -40,6 +40,11 @@ class SealedRecords:
         """The records the manifest lists, relative to the results folder, sorted."""
         return sorted(self._sealed)
 
+    @cached_property
+    def all_names(self) -> list[str]:
+        """The records that are sealed or lie in the folder, sorted."""
+        return sorted({*self._sealed, *frozen_records(self._folder)})
+
     def get(self, name: str) -> tuple[object | None, tuple[Status, str] | None]:
         """Return a record, or why there is none.
 
@@ -81,8 +86,7 @@ class SealedRecords:
         Returns:
             One verdict per file.
         """
-        names = sorted({*self._sealed, *needed, *frozen_records(self._folder)})
-        return [self._judge(name, name in needed) for name in names]
+        return [self._judge(name) for name in sorted({*self.all_names, *needed})]
 
     def _parse(self, name: str) -> None:
         if not self._is_read(name):
@@ -110,14 +114,12 @@ class SealedRecords:
             self._digests[name] = hashlib.sha256(content).hexdigest()
         return name in self._digests
 
-    def _judge(self, name: str, needed: bool) -> Verdict:
+    def _judge(self, name: str) -> Verdict:
         if not self._is_read(name):
             return Verdict(name, *self._problems[name])
         digest = self._digests[name]
         if digest == self._sealed.get(name):
             return Verdict(name, Status.PASS, f"SHA-256 as in {NAME}")
-        if name not in self._sealed and not needed:
-            return Verdict(name, Status.PASS, f"not in {NAME}, and no claim reads it")
         state = "changed since it was frozen" if name in self._sealed else f"not in {NAME}: not frozen"
         return self._judge_changed(name, f"{state} (SHA-256 now {digest[:12]}...)")
 

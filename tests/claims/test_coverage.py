@@ -11,6 +11,8 @@ import pytest
 
 from layercurv.claims.command import main
 from layercurv.claims.coverage import Coverage, load_names, measure_coverage, pdf_text, tell_numerals
+from layercurv.claims.locked.lock import accept_lines
+from layercurv.claims.locked.sources import made_lines, written_lines
 from layercurv.errors import InputError
 
 # In a process of its own: the compiler's threads do not survive a fork, and mutation testing forks.
@@ -160,10 +162,13 @@ def test_the_command_looks_where_the_build_puts_things(tmp_path, monkeypatch, ca
         ending, content = ("toml", b"") if folder == "claims" else ("pdf", pdf_of(text))
         (tmp_path / folder / f"{name}.{ending}").write_bytes(content)
     monkeypatch.setattr("layercurv.files.ROOT", tmp_path)
+    assert main(["coverage"]) == 2, "no sentence was accepted"
+    for name, lines in (written_lines(tmp_path) | made_lines(tmp_path)).items():
+        accept_lines(tmp_path / "claims", name, lines)
     assert main(["coverage"]) == 0
     out = capsys.readouterr().out
     assert "1 bound to claims, 0 to audited rows, 0 waived" in " ".join(out.split()) and out.endswith(
-        "coverage: 4 pass; exit 0\n"
+        "coverage: 4 pass; sentences: 3 pass; exit 0\n"
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from layercurv.claims import records
 from layercurv.results import strict_json
-from layercurv.results.manifest import NAME
+from layercurv.results.manifest import NAME, freeze
 from tests.claims.house import LAYER, MEDIAN, RECORDS, alphas, change_record, claim_text, gate, write_claims
 from tests.records import smoke_record
 
@@ -119,8 +119,11 @@ def test_an_unfrozen_record_is_not_a_pass(house):
     assert gate(house) == 1
 
 
-def test_a_record_no_claim_reads_may_lie_in_the_folder_unsealed(house):
-    (house / "results" / "alpha_map" / "mine.small.json").write_text(strict_json.dumps(smoke_record(5, "small")))
+def test_a_record_that_is_not_sealed_fails_whether_a_claim_reads_it_or_not(house):
+    path = house / "results" / "alpha_map" / "net_seed5.small.json"
+    path.write_text(strict_json.dumps(smoke_record(5, "small")))
+    assert gate(house) == 1
+    freeze(house / "results")
     assert gate(house) == 0
 
 
@@ -158,20 +161,23 @@ def test_missing_outranks_mismatch_and_malformed_outranks_both(house):
         ("rounded_up", "printed", "2.1", 0),  # the largest planted alpha is near 2.0, 2.1 is it rounded up
         ("rounded_up", "printed", "2.2", 1),  # not tight
         ("rounded_up", "printed", "2.0", 1),
-        ("rounded_down", "printed", "2.0", 0),
-        ("rounded_down", "printed", "1.9", 1),
-        ("below", "exact", "3", 0),
+        ("rounded_down", "printed", "1.5", 0),  # the least, of the first layer, is above 1.5
+        ("rounded_down", "printed", "1.4", 1),
+        ("below", "exact", "3", 1),  # it holds, and nothing pins it down
         ("below", "exact", "1.9", 1),
-        ("above", "exact", "1.9", 0),
+        ("above", "exact", "1.9", 1),
+        ("above", "exact", "-1e9", 1),
         ("above", "exact", "2.1", 1),
         ("equals", "0.1", "2.0", 0),
+        ("equals", "0.3", "2.0", 1),  # wider than the values are spread
         ("equals", "exact", "2.0", 1),
     ],
 )
 def test_checks_mean_what_they_say(house, check, tolerance, stated, code):
-    largest = max(alphas(0) + alphas(1))
-    assert 2.0 < largest < 2.1
-    write_claims(house, claim_text(reduce="max", check=check, tolerance=tolerance, stated=stated))
+    least, largest = min(alphas(0) + alphas(1)), max(alphas(0) + alphas(1))
+    assert 1.5 < least < 1.6 and 2.0 < largest < 2.1
+    reduce = "min" if check == "rounded_down" else "max"
+    write_claims(house, claim_text(reduce=reduce, check=check, tolerance=tolerance, stated=stated))
     assert gate(house) == code
 
 

@@ -99,7 +99,7 @@ def _change_record(name, found, records, report: Report, generator: random.Rando
                 report.add("resealed", name, label, code, matters=any(not _true(s, forged) for s in subjects))
         kind, mutant = next(iter(mutants(document, path, positions[0])))
         sealed = Forged(records, name, mutant, reseal=False)
-        report.add("sealed", name, f"{path} {kind}", Verification({"files": [sealed._judge(name, True)]}).exit_code)
+        report.add("sealed", name, f"{path} {kind}", Verification({"files": [sealed._judge(name)]}).exit_code)
 
 
 def _judge(subject: Claim | Row, records: SealedRecords):

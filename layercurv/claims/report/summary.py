@@ -19,7 +19,13 @@ def summary(verification: Verification) -> str:
     return "; ".join([*groups, f"exit {verification.exit_code}"])
 
 
-_IN_BULK = ("files", "published files", "counts")  # told one by one only where something is wrong
+_IN_BULK = (
+    "files",
+    "published files",
+    "provenance",
+    "counts",
+    "sentences",
+)  # told one by one only where something is wrong
 
 
 def told(verification: Verification, verbose: bool) -> list[tuple[str, Verdict]]:

@@ -8,6 +8,7 @@ from layercurv.claims.published.frozen import NAME as AUDIT
 from layercurv.results.manifest import freeze
 from tests.claims.house import gate
 from tests.claims.published.planted import build_audit, row, write_rows
+from tests.records import as_seed
 
 # mean 0.91, s = 0.01, t(0.975, 2) = 4.3027: one more seed in 0.91 +- 4.3027 * 0.01 * sqrt(4/3) = 0.8603 to 0.9597
 ACCURACIES = (0.90, 0.91, 0.92)
@@ -90,9 +91,10 @@ def test_fewer_than_three_seeds_exit_3(house, capsys):
 
 def test_only_seeds_of_that_variant_and_scale_count(house):
     folder = house / "results" / "alpha_map"
-    text = (folder / "net_seed0.small.json").read_text().replace("0.9,", "0.1,")
-    for name in ("net_wide_seed3.small.json", "net_seed3.paper.json", "other_seed0.small.json"):
-        (folder / name).write_text(text)
+    record = json.loads((folder / "net_seed0.small.json").read_text().replace("0.9,", "0.1,"))
+    for variant, seed, scale in (("net_wide", 3, "small"), ("net", 3, "paper"), ("other", 0, "small")):
+        other = as_seed(record, variant, seed, scale)
+        (folder / f"{variant}_seed{seed}.{scale}.json").write_text(json.dumps(other))
     freeze(house / "results")
     assert judge(house, stated="0.95", replication=plan("replicated")) == 0
 
@@ -100,8 +102,8 @@ def test_only_seeds_of_that_variant_and_scale_count(house):
 def test_a_variant_may_have_dots(house):
     folder = house / "results" / "alpha_map"
     for seed in range(3):
-        text = (folder / f"net_seed{seed}.small.json").read_text()
-        (folder / f"net_1.5_seed{seed}.small.json").write_text(text)
+        record = json.loads((folder / f"net_seed{seed}.small.json").read_text())
+        (folder / f"net_1.5_seed{seed}.small.json").write_text(json.dumps(as_seed(record, "net_1.5", seed)))
     freeze(house / "results")
     assert judge(house, stated="0.95", replication=plan("replicated", variant="alpha_map/net_1.5.small")) == 0
 

@@ -1,0 +1,186 @@
+"""Which texts are locked: the paper's source, the documents, the claims and the audit, and what figures look like."""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from layercurv.claims.claim import Claim, Verdict
+from layercurv.claims.locked.sentences import sentences
+from layercurv.claims.published.row import Row
+from layercurv.errors import InputError
+
+Lines = list[tuple[str, str]]  # place and sentence
+
+DOCUMENTS = ("README.md", "EXPERIMENTS.md", "results/README.md", "layercurv/page/page.html")
+MADE = ("paper/layercurv.pdf", "paper/values.tex", "paper/README.md")  # by our programs, or about files
+_TEXTS = (".typ", ".bib")
+_SEEN = ("figures/*.p*", "paper/*.p*", "layercurv/page/*.css", "layercurv/page/*.js")  # told by their digests
+_DOCSTRING = re.compile(r'"""(.*?)"""', re.DOTALL)
+_SEED = re.compile(r"_seed\d+\.")
+MAX_BYTES = 16 * 2**20  # of one text or figure
+
+
+def claimed_lines(claims: list[Claim], rows: list[Row], found: list[Verdict]) -> dict[str, Lines]:
+    """Tell claims and audit in words.
+
+    Args:
+        claims: The claims.
+        rows: The rows of the audit.
+        found: The verdicts on the claims, which say how many values each was reduced from.
+
+    Returns:
+        Name of the lock to its lines.
+    """
+    n_values = {verdict.subject: verdict.n for verdict in found}
+    return {"claims": claim_lines(claims, n_values), "audit": audit_lines(rows)}
+
+
+def written_lines(root: Path) -> dict[str, Lines]:
+    """Read what people write for readers.
+
+    Args:
+        root: The checkout.
+
+    Returns:
+        Name of the lock to its lines.
+    """
+    return {"paper": paper_lines(root), "documents": document_lines(root)}
+
+
+def made_lines(root: Path) -> dict[str, Lines]:
+    """Read what our programs make for readers; it may not be there before they ran.
+
+    Args:
+        root: The checkout.
+
+    Returns:
+        Name of the lock to its lines.
+    """
+    return {"made": seen_lines(root)}
+
+
+def paper_lines(root: Path) -> Lines:
+    """Read the sentences of everything the paper is compiled from.
+
+    Args:
+        root: The checkout.
+
+    Returns:
+        Place and sentence; of a file that is no text, its digest.
+    """
+    names = (str(path.relative_to(root)) for path in (root / "paper").rglob("*") if path.is_file())
+    return [line for name in sorted(names) if _is_source(name) for line in _file_lines(root, name)]
+
+
+def document_lines(root: Path) -> Lines:
+    """Read the sentences of the documents, and those that the report prints beside figures.
+
+    Args:
+        root: The checkout.
+
+    Returns:
+        Place and sentence.
+    """
+    lines = [line for name in DOCUMENTS if (root / name).is_file() for line in _file_lines(root, name)]
+    for path in sorted((root / "layercurv" / "figures").glob("*.py")):
+        found = _DOCSTRING.match(_read(path).decode("utf-8", "replace"))
+        lines += [(f"layercurv/figures/{path.name}", text) for text in sentences(found[1] if found else "")]
+    return lines
+
+
+def seen_lines(root: Path) -> Lines:
+    """Take the digests of what a reader sees and cannot read as text: figures, and what draws paper and report.
+
+    Args:
+        root: The checkout.
+
+    Returns:
+        Place and digest.
+    """
+    paths = sorted(path for pattern in _SEEN for path in root.glob(pattern) if path.is_file())
+    return [(str(path.relative_to(root)), _digest(path)) for path in paths]
+
+
+def claim_lines(claims: list[Claim], n_values: dict[str, int | None]) -> Lines:
+    """Tell each claim in words: what it says, why its tolerance, and what it is computed from.
+
+    Args:
+        claims: The claims.
+        n_values: Claim id to how many values went into it.
+
+    Returns:
+        Id and sentence.
+    """
+    return [(claim.id, text) for claim in claims for text in _claim(claim, n_values.get(claim.id))]
+
+
+def audit_lines(rows: list[Row]) -> Lines:
+    """Tell each row of the audit in words.
+
+    Args:
+        rows: The rows.
+
+    Returns:
+        Id and sentence.
+    """
+    return [(row.id, _one_line(text)) for row in rows for text in _row(row)]
+
+
+def _is_source(name: str) -> bool:
+    return name not in MADE and not any(part.startswith((".", "__")) for part in Path(name).parts)
+
+
+def _file_lines(root: Path, name: str) -> Lines:
+    path = root / name
+    if path.suffix == ".py":
+        return []  # by its digest
+    if path.suffix in _TEXTS or name in DOCUMENTS:
+        try:
+            return [(name, text) for text in sentences(_read(path).decode("utf-8").replace("\r\n", "\n"))]
+        except UnicodeDecodeError as error:
+            raise InputError(f"{path}: expected UTF-8 text: {error}") from error
+    return [(name, _digest(path))]
+
+
+def _read(path: Path) -> bytes:
+    if path.stat().st_size > MAX_BYTES:
+        raise InputError(f"{path}: expected at most {MAX_BYTES} bytes")
+    return path.read_bytes()
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(_read(path)).hexdigest()
+
+
+def _claim(claim: Claim, n: int | None) -> Iterator[str]:
+    yield _one_line(claim.sentence)
+    yield _one_line(f"because: {claim.reason}")
+    steps = [claim.select, claim.quantity, claim.within, claim.reduce, claim.check, claim.tolerance, claim.unit]
+    steps += [claim.margin, claim.draws, claim.paired_on]
+    of = f"from: {_grouped(claim.records)}" + (f" against {_grouped(claim.reference)}" if claim.reference else "")
+    yield _one_line(f"{of} | {' | '.join(step or '-' for step in steps)} | {n} values")
+
+
+def _grouped(records: tuple[str, ...]) -> str:
+    counts = Counter(_SEED.sub(".", name) for name in records)
+    return ", ".join(f"{name.removesuffix('.json')} x {n}" for name, n in counts.items())
+
+
+def _row(row: Row) -> Iterator[str]:
+    yield f"{row.place}: {row.sentence}"
+    yield f"printed: {row.printed} | {', '.join(row.stated)} | {row.check} | {row.unit or '-'}"
+    yield f"{row.verdict}: {row.reason}"
+    for reading in row.readings:
+        parts = " + ".join(f"{part.file} {part.select} {part.quantity or '-'}" for part in reading.parts)
+        yield f"reading: {reading.meaning} | {parts} | {reading.reduce}"
+    if row.absent:
+        yield f"absent: {', '.join(row.absent)}"
+    ours = row.replication
+    steps = " | ".join(step or "-" for step in (ours.variant, ours.select, ours.quantity, ours.reduce))
+    yield f"{ours.verdict}: {ours.reason} | {steps}"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,166 @@
+"""What a change does to the rules it is judged by."""
+
+import json
+import os
+import subprocess
+
+import pytest
+
+from layercurv.results.manifest import freeze
+from tests.claims.house import MEDIAN, change_record, claim_text, gate, write_claims, write_floor
+
+CLAIMS = [
+    claim_text(stated=MEDIAN),
+    claim_text(id="test.largest", reduce="max", check="rounded_up", stated="2.1"),
+    claim_text(id="test.zero", reduce="min", check="rounded_down", stated="1.5"),
+]
+
+
+PERSON = ("-c", "user.name=a", "-c", "user.email=a@b")
+
+
+def git(house, *words) -> str:
+    environment = os.environ | {"GIT_COMMITTER_DATE": "2025-01-01T00:00:00Z", "GIT_AUTHOR_DATE": "2025-01-01T00:00:00Z"}
+    command = ["git", "-C", str(house), *PERSON, *words]
+    return subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout.strip()
+
+
+@pytest.fixture
+def based(house):
+    write_claims(house, *CLAIMS)
+    write_floor(house, claims=3)
+    (house / "claims" / "numerals.toml").write_text(
+        '[[name]]\ntext = ["CIFAR-#"]\nreason = "r"\nat_most = 5\n[waivers]\nat_most = 1\n'
+    )
+    git(house, "init", "-q", "-b", "main")
+    git(house, "commit", "-qm", "code", "--allow-empty")
+    commit = git(house, "rev-parse", "HEAD")
+    for index in range(2):
+        change_record(house, lambda record: _measured_at(record, commit), index, reseal=True)
+    git(house, "add", "-A")
+    git(house, "commit", "-qm", "base")
+    return house
+
+
+def _measured_at(record, commit):
+    record["provenance"]["code"]["commit"] = commit
+    record["provenance"]["training_commits"] = [commit]
+
+
+def judge(house) -> int:
+    return gate(house, "--base", "main", "--only", "test.*")
+
+
+def review(house, kind, of, n=1):
+    path = house / "claims" / "reviewed.toml"
+    text = path.read_text() if path.exists() else ""
+    path.write_text(text + f'[[change]]\nkind = "{kind}"\nof = "{of}"\nn = {n}\nreason = "it was wrong"\n')
+
+
+def remove(house):
+    write_claims(house, *CLAIMS[:2])
+    write_floor(house, claims=2)
+
+
+def replace_record(house):
+    change_record(house, lambda record: record["measurements"].update(mean_loss=0.5), reseal=True)
+
+
+def drop_seed(house):
+    write_claims(house, claim_text(stated=MEDIAN), *CLAIMS[1:], records=["alpha_map/net_seed0.small.json"])
+
+
+def drop_record(house):
+    (house / "results" / "alpha_map" / "net_seed1.small.json").unlink()
+    freeze(house / "results")
+
+
+def exempt(house):
+    path = house / "claims" / "numerals.toml"
+    path.write_text(path.read_text().replace("CIFAR-#", "#"))
+
+
+def exempt_more(house):
+    path = house / "claims" / "numerals.toml"
+    path.write_text(path.read_text().replace("at_most = 5", "at_most = 50"))
+
+
+def waive_more(house):
+    path = house / "claims" / "numerals.toml"
+    path.write_text(path.read_text().replace("at_most = 1", "at_most = 2"))
+
+
+def claims_with(**changes):
+    return lambda house: write_claims(house, claim_text(**{"stated": MEDIAN} | changes), *CLAIMS[1:])
+
+
+CHANGES = {
+    "claim removed": (remove, [("claim removed", "test.zero"), ("floor lowered", "claims")]),
+    "tolerance": (claims_with(tolerance="0.01"), [("claim weakened", "test.median_alpha")]),
+    "coarser": (claims_with(stated=MEDIAN[:-1]), [("claim weakened", "test.median_alpha")]),
+    "bound": (claims_with(check="above", stated="-1e9", tolerance="exact"), [("claim weakened", "test.median_alpha")]),
+    "sentence": (claims_with(sentence="At small scale, other."), [("claim rewritten", "test.median_alpha")]),
+    "selector": (claims_with(select="measurements.layers[?kind=='conv'][]"), [("claim rewritten", "test.*")]),
+    "quantity": (claims_with(quantity="gamma"), [("claim rewritten", "test.*")]),
+    "floor": (lambda house: write_floor(house, claims=2), [("floor lowered", "claims")]),
+    "record": (replace_record, [("record replaced", "alpha_map/*")]),
+    "record lost": (drop_record, [("record removed", "alpha_map/*")]),
+    "name": (exempt, [("exemption added", "name: #")]),
+    "name more often": (exempt_more, [("exemption added", "name: CIFAR-#")]),
+    "waiver": (waive_more, [("exemption added", "waivers: waivers")]),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_what_loosens_the_rules_fails_until_the_change_says_so(based, name, capsys):
+    change, expected = CHANGES[name]
+    assert judge(based) == 0
+    capsys.readouterr()
+    change(based)
+    gate(based, "--base", "main", "--format", "json", "--only", "test.*")
+    told = json.loads(capsys.readouterr().out)["other"]["changes"]
+    assert len(told) == len(expected) and {entry["status"] for entry in told.values()} == {"FAIL"}
+    for kind, of in expected:
+        review(based, kind, of)
+    gate(based, "--base", "main", "--format", "json", "--only", "test.*")
+    told = json.loads(capsys.readouterr().out)["other"]["changes"]
+    assert {entry["status"] for entry in told.values()} == {"PASS"}
+
+
+def test_a_dropped_seed_weakens_every_claim_that_read_it(based, capsys):
+    drop_seed(based)
+    assert judge(based) != 0
+    assert "claim weakened: test.largest" in capsys.readouterr().out
+
+
+def test_what_is_only_new_needs_no_review(based):
+    write_claims(based, *CLAIMS, claim_text(id="test.mean", stated="1.80", reduce="mean"))
+    assert judge(based) == 0
+
+
+def test_a_review_is_for_one_change_and_for_as_many_as_it_says(based):
+    review(based, "claim removed", "*")
+    assert judge(based) == 1, "nothing was removed"
+    remove(based)
+    review(based, "floor lowered", "claims")
+    assert judge(based) == 0
+    git(based, "add", "-A")
+    git(based, "commit", "-qm", "merged")
+    assert judge(based) == 0, "merged: it is no change any more"
+    write_claims(based, *CLAIMS[:1])
+    write_floor(based, claims=1)
+    assert judge(based) == 1, "an entry of the base does not count"
+
+
+@pytest.mark.parametrize(
+    "text", ["x = 1", "[[change]]\nkind = 'all'\nof = '*'\nn = 1\nreason = 'r'", "[[change]]\nkind = 'claim removed'"]
+)
+def test_a_malformed_review_exits_2(based, text):
+    (based / "claims" / "reviewed.toml").write_text(text)
+    assert judge(based) == 2
+
+
+def test_a_base_that_is_not_there_exits_2(based, house, capsys):
+    assert gate(based, "--base", "elsewhere") == 2
+    assert gate(based, "--base=--output=x") == 2
+    assert "expected a commit" in capsys.readouterr().err
