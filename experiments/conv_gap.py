@@ -1,7 +1,6 @@
 """conv_gap: why curvature is not the product of its Kronecker factors: concentration and sums over positions."""
 
 from experiments._curvature import chosen_layers
-from experiments._layers import or_missing, spectrum_entry
 from experiments._runner import Run, launch
 from experiments._subject import Subject, on_subject
 from layercurv.curvature import (
@@ -13,6 +12,7 @@ from layercurv.curvature import (
     sweep,
 )
 from layercurv.fits import fit_power_law, usable_directions
+from layercurv.measure.entry import or_missing, spectrum_entry
 
 LOSS = CrossEntropy()
 KINDS = ("empirical", "ggn")
