@@ -46,7 +46,7 @@ def _alphas(axes: "Axes", layers: list["LayerAlpha"]) -> None:
     for engine, colour in COLOURS.items():
         fitted = [(x, la.alpha) for x, la in enumerate(layers) if la.engine == engine and la.alpha is not None]
         if fitted:
-            axes.plot(*zip(*fitted, strict=True), "o", color=colour, label=engine, markersize=4)
+            axes.plot(*zip(*fitted, strict=True), "o", color=colour, markersize=4)
     for x, layer in enumerate(layers):
         if layer.interval is not None:
             axes.vlines(x, *layer.interval, color=COLOURS.get(layer.engine, GREY), linewidth=1)
@@ -56,7 +56,6 @@ def _alphas(axes: "Axes", layers: list["LayerAlpha"]) -> None:
         axes.set_xlabel("layer")
     axes.set_ylabel("alpha")
     axes.set_title("alpha of every layer, with 95 % interval", loc="left", fontsize=10)
-    axes.legend(frameon=False, fontsize=8, title="engine", title_fontsize=8)
 
 
 def _curvatures(axes: "Axes", layers: list["LayerAlpha"]) -> None:
@@ -65,6 +64,9 @@ def _curvatures(axes: "Axes", layers: list["LayerAlpha"]) -> None:
         axes.loglog(
             layer.sigma[used], layer.h[used], "-", color=COLOURS.get(layer.engine, GREY), alpha=0.5, linewidth=0.8
         )
+    for engine in sorted({layer.engine for layer in layers}):
+        axes.plot([], [], "o-", color=COLOURS.get(engine, GREY), markersize=4, linewidth=0.8, label=engine)
+    axes.legend(frameon=False, fontsize=8, title="engine", title_fontsize=8, loc="upper left")
     axes.set_xlabel("singular value of the gradient")
     axes.set_ylabel("curvature h")
     axes.set_title("curvature along singular directions", loc="left", fontsize=10)
