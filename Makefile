@@ -13,7 +13,7 @@ ARCHIVE_STAMP := $(ARCHIVE)/all-$(call checksum,requirements/archive.txt require
 # A worker that dies ends the run; a test that hangs dies after a while (pyproject.toml), whatever it is stuck in.
 TESTS := $(RUN) -m pytest --numprocesses auto --dist loadfile --max-worker-restart 0
 
-.PHONY: all accept help verify audit figures drawn paper report test test-all archive bytes fuzz mutate mutate-code lint bench bench-optimizers experiment \
+.PHONY: all accept help verify audit figures drawn paper report test test-all archive bytes fuzz mutate mutate-code lint bench bench-optimizers bench-triplets experiment \
 	queue reproduce table freeze lock clean
 .DELETE_ON_ERROR:
 
@@ -105,6 +105,9 @@ bench-verify: $(FULL) ## Seconds of verify_claims.py over those of plain parsing
 
 bench-optimizers: $(FULL) ## Milliseconds per step of Spectral Newton, Muon, AdamW and SGD (about a minute)
 	$(RUN) -m benchmarks.optimizer_steps
+
+bench-triplets: $(FULL) ## Seconds for the 20 leading singular triplets of a 4096 x 4096 matrix, over those of decomposing it (about 5 minutes)
+	$(RUN) -m benchmarks.leading_triplets
 
 N ?= 10000
 SCALE ?= small

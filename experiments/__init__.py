@@ -5,8 +5,7 @@ What they share:
 - `_runner`: builds, times, validates and writes; the only writer of records
 - `_training`: a trained network, from its checkpoint if there is one
 - `_subject`: data, samples and trained network in one
-- `_curvature`: directions, curvatures and factors of all layers, resumable
-- `_layers`: a record's part on one layer
+- `_curvature`: which layers are measured on which samples; the measuring is `layercurv.measure`
 - `_contest`: equal tuning budgets for optimisers
 - `_comparisons`: optimisers against each other, with tests of equivalence
 - `_queue`, `queue.toml`: runs what is missing; `_table`: all records at a glance; `_reproduce`: one record again

@@ -4,9 +4,8 @@ import copy
 from dataclasses import dataclass
 
 from experiments._build import load_data
-from experiments._curvature import draw_batches
+from experiments._curvature import draw_batches, measure_spectra
 from experiments._kernels import trusted_layout
-from experiments._layers import measure_spectra
 from experiments._runner import Run
 from experiments._training import TrainedModel, trained_model
 from layercurv.data import ImageData

@@ -1,7 +1,6 @@
 """alpha_map: alpha, gamma, s and the five slopes of every weight layer of a trained network."""
 
 from experiments._curvature import measure_layers
-from experiments._layers import layer_entry
 from experiments._runner import Run, launch
 from experiments._subject import prepare_subject
 
@@ -18,10 +17,10 @@ def measure(run: Run) -> dict:
     subject = prepare_subject(run)
     measured = measure_layers(run, subject.trained.model, subject.batches)
     return {
-        "n_samples": subject.n_samples,
+        "n_samples": measured.n_samples,
         "mean_loss": measured.mean_loss,
         "training": subject.trained.summary,
-        "layers": [layer_entry(depth, layer, measured) for depth, layer in enumerate(measured.layers, start=1)],
+        "layers": measured.entries,
         "provenance": subject.provenance(measured.wall_s),
     }
 

@@ -3,7 +3,6 @@
 import numpy as np
 
 from experiments._curvature import chosen_layers
-from experiments._layers import or_missing, spectrum_entry
 from experiments._runner import Run, launch
 from experiments._subject import Subject, on_subject
 from layercurv.curvature import CrossEntropy, directional_curvature, gradient_directions
@@ -15,6 +14,7 @@ from layercurv.fits import (
     transfer_errors,
     usable_directions,
 )
+from layercurv.measure.entry import or_missing, spectrum_entry
 
 LOSS = CrossEntropy()
 

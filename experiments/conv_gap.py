@@ -5,7 +5,6 @@ import math
 import torch
 
 from experiments._curvature import chosen_layers
-from experiments._layers import or_missing, spectrum_entry
 from experiments._runner import Run, launch
 from experiments._subject import Subject, on_subject
 from layercurv.curvature import (
@@ -17,6 +16,7 @@ from layercurv.curvature import (
     sweep,
 )
 from layercurv.fits import fit_power_law, usable_directions
+from layercurv.measure.entry import or_missing, spectrum_entry
 
 LOSS = CrossEntropy()
 KINDS = ("empirical", "ggn")

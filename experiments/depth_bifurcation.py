@@ -6,7 +6,6 @@ import torch
 from omegaconf import OmegaConf
 
 from experiments._kernels import trust_network
-from experiments._layers import or_missing
 from experiments._runner import Run, launch
 from layercurv.curvature import SquaredError, weight_layers
 from layercurv.curvature.dense import dense_hessian, hessian_spectrum, layer_blocks
@@ -17,6 +16,7 @@ from layercurv.fits.spectral_bifurcation import (
     find_clusters,
     predicted_counts,
 )
+from layercurv.measure.entry import or_missing
 from layercurv.models import deep_linear
 from layercurv.training.gradient_descent import gradient_descent
 from layercurv.training.matrix_chain import (

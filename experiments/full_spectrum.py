@@ -1,9 +1,10 @@
 """full_spectrum: does alpha hold along the whole spectrum? alpha in each quarter of the first 50 directions."""
 
-from experiments._layers import measure_spectra, or_missing
+from experiments._curvature import measure_spectra
 from experiments._runner import Run, launch
 from experiments._subject import Subject, on_subject
 from layercurv.fits import alpha_by_quartile, usable_directions
+from layercurv.measure.entry import or_missing
 
 
 @on_subject

@@ -2,9 +2,8 @@
 
 from torch import nn
 
-from experiments._curvature import chosen_layers, evenly_spread, subset
+from experiments._curvature import chosen_layers
 from experiments._kernels import DTYPES
-from experiments._layers import identity
 from experiments._runner import Run, launch
 from experiments._subject import Subject, on_subject
 from layercurv.curvature import (
@@ -16,6 +15,8 @@ from layercurv.curvature import (
 )
 from layercurv.curvature.finite_difference import finite_difference_curvature
 from layercurv.fits import r_squared
+from layercurv.measure.check import evenly_spread, subset
+from layercurv.measure.entry import identity
 
 LOSS = CrossEntropy()
 

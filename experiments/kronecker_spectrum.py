@@ -3,8 +3,7 @@
 import numpy as np
 import torch
 
-from experiments._curvature import chosen_layers
-from experiments._layers import measure_spectra, or_missing
+from experiments._curvature import chosen_layers, measure_spectra
 from experiments._runner import Run, launch
 from experiments._subject import Subject, on_subject
 from layercurv.curvature import CrossEntropy, KroneckerFactors, mean_gradients, sweep
@@ -17,6 +16,7 @@ from layercurv.fits import (
     sampled_singular_values,
     synthetic_agreement,
 )
+from layercurv.measure.entry import or_missing
 
 LOSS = CrossEntropy()
 KINDS = ("empirical", "ggn")

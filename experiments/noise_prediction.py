@@ -8,7 +8,6 @@ import time
 import torch
 
 from experiments._curvature import chosen_layers
-from experiments._layers import identity, or_missing
 from experiments._runner import Run, launch
 from experiments._sampling import Sampled, in_groups, joined, pool_gradients, prepare_samples, split, sweep_once
 from layercurv.curvature import (
@@ -22,6 +21,7 @@ from layercurv.curvature import (
 )
 from layercurv.errors import InputError
 from layercurv.fits import null_exponents
+from layercurv.measure.entry import identity, or_missing
 
 Draws = dict[str, dict[str, torch.Tensor]]  # kind of null to layer name to gradients [R, m, n]
 

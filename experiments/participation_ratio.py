@@ -2,12 +2,12 @@
 
 import torch
 
-from experiments._curvature import chosen_layers
-from experiments._layers import measure_spectra, or_missing
+from experiments._curvature import chosen_layers, measure_spectra
 from experiments._runner import Run, launch
 from experiments._subject import Subject, on_subject
 from layercurv.curvature import CrossEntropy, mean_gradients
 from layercurv.fits import effective_rank, finite_zeta_bound, participation_ratio, usable_directions, zeta_bound
+from layercurv.measure.entry import or_missing
 
 
 @on_subject

@@ -4,11 +4,11 @@ import torch
 from torch import nn
 
 from experiments._curvature import chosen_layers, draw_batches
-from experiments._layers import identity, or_missing
 from experiments._runner import Run, launch
 from experiments._subject import Subject, on_subject
 from layercurv.curvature import CrossEntropy, mean_gradients
 from layercurv.fits import profile_bic
+from layercurv.measure.entry import identity, or_missing
 
 
 @on_subject

@@ -9,8 +9,7 @@ import time
 
 import torch
 
-from experiments._curvature import check_engines, chosen_layers, evenly_spread, subset
-from experiments._layers import identity, or_missing
+from experiments._curvature import chosen_layers, engine_check
 from experiments._runner import Run, launch
 from experiments._sampling import (
     Batches,
@@ -33,6 +32,8 @@ from layercurv.curvature import (
     with_model_labels,
 )
 from layercurv.fits import selection_terms, unselected_exponent
+from layercurv.measure.check import check_engines, evenly_spread, subset
+from layercurv.measure.entry import identity, or_missing
 
 LOSS = CrossEntropy()
 LABELS = ("true", "model")
@@ -130,7 +131,8 @@ def exact_curvatures(run: Run, sampled: Sampled, directions: dict[str, Direction
         Layer name to `engine`, `engine_check`, `curvatures` and `hessian_check`; of the last two one is None.
     """
     cfg = run.cfg
-    checks, engines = check_engines(run, sampled.model, sampled.batch[0], directions)
+    given = sampled.model, LOSS, sampled.batch[0], directions
+    checks, engines = check_engines(*given, cfg.curvature.engine, engine_check(run))
     few = cfg.sampling.exact_samples
     others = {name: directions[name] for name, engine in engines.items() if engine != "ggn"}
     found = {}

@@ -1,6 +1,6 @@
 """training_dynamics: alpha of every layer along training, from initialisation to the end."""
 
-from experiments._layers import measure_spectra
+from experiments._curvature import measure_spectra
 from experiments._runner import Run, launch
 from experiments._subject import Subject, on_subject
 

@@ -2,11 +2,11 @@
 
 import torch
 
-from experiments._curvature import chosen_layers
-from experiments._layers import measure_spectra, or_missing
+from experiments._curvature import chosen_layers, measure_spectra
 from experiments._runner import Run, launch
 from experiments._subject import Subject, on_subject
 from layercurv.fits.power_law_tail import power_law_tail
+from layercurv.measure.entry import or_missing
 
 
 @on_subject

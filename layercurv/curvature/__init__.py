@@ -4,7 +4,7 @@ What is measured:
 
 - `layers`: which weights, and their matrix view
 - `losses`: mean losses with root and quadratic form of their Hessian in the network's output
-- `directions`: top singular directions of the mean gradient
+- `directions`: top singular directions of the mean gradient; `leading_triplets` those of a large matrix
 
 How a network is seen:
 

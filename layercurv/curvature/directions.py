@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from layercurv.curvature.layers import WeightLayer, differentiable
+from layercurv.curvature.leading_triplets import is_large, leading_triplets
 from layercurv.curvature.losses import Loss, as_loss
 from layercurv.curvature.precision import full_precision
 from layercurv.curvature.tape import network_output
@@ -63,11 +64,12 @@ def mean_gradients(
 
 
 def top_singular_directions(gradient: torch.Tensor, top_k: int, eps: float) -> Directions:
-    """Find the leading singular triplets from the smaller Gram matrix, without a full SVD.
+    """Find the leading singular triplets without a full SVD: of a large matrix by Lanczos, else from its Gram matrix.
 
-    An eigendecomposition of G G^T (or G^T G) gives the leading left subspace, known only to eps (sigma_1 / sigma_k)^2.
-    Two SVDs of G restricted to K rows, then to K columns, remove the loss of digits that squaring causes: what the
-    subspace holds of directions with smaller singular values shrinks in each product with G.
+    Large means more than 512 rows and columns (see `leading_triplets`). Otherwise, an eigendecomposition of G G^T (or
+    G^T G) gives the leading left subspace, known only to eps (sigma_1 / sigma_k)^2. Two SVDs of G restricted to K rows,
+    then to K columns, remove the loss of digits that squaring causes: what the subspace holds of directions with smaller
+    singular values shrinks in each product with G.
 
     Args:
         gradient: G, [m, n] float64.
@@ -87,7 +89,8 @@ def top_singular_directions(gradient: torch.Tensor, top_k: int, eps: float) -> D
         raise InputError(f"expected a gradient that is not zero, got zeros of shape {tuple(gradient.shape)}")
     G = gradient if gradient.shape[0] <= gradient.shape[1] else gradient.T  # wide: rows <= columns
     K = min(top_k, G.shape[0])
-    basis = torch.linalg.eigh(G @ G.T).eigenvectors[:, -K:]  # [rows, K]
+    found = leading_triplets(G, K) if is_large(G.shape, K) else None
+    basis = torch.linalg.eigh(G @ G.T).eigenvectors[:, -K:] if found is None else found.left  # [rows, K]
     right_t = torch.linalg.svd(basis.T @ G, full_matrices=False).Vh
     left, sigma, rotation_t = torch.linalg.svd(G @ right_t.T, full_matrices=False)
     right = (rotation_t @ right_t).T

@@ -12,6 +12,7 @@ import torch
 
 from layercurv.curvature.directions import Directions
 from layercurv.curvature.layers import WeightLayer
+from layercurv.curvature.leading_triplets import leading_eigenvalues
 from layercurv.curvature.sweep import Gradients
 from layercurv.curvature.uses import AppliedLayer
 from layercurv.errors import choose
@@ -109,7 +110,7 @@ class KroneckerFactors:
         found = {}
         for key, factor in self.factors(name).items():
             vectors = directions.right if key == "A" else directions.left
-            eigenvalues = torch.linalg.eigvalsh(factor).flip(0)[:K]
+            eigenvalues = leading_eigenvalues(factor, K)
             found[key] = {"eigenvalues": eigenvalues, "rayleigh": (vectors * (factor @ vectors)).sum(0)}
         return found
 

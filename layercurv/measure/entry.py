@@ -2,18 +2,9 @@
 
 from collections.abc import Callable
 
-from torch import nn
+import numpy as np
 
-from experiments._curvature import MeasuredLayers, chosen_layers
-from experiments._runner import Run
-from layercurv.curvature import (
-    CrossEntropy,
-    Directions,
-    LayerCurvature,
-    WeightLayer,
-    directional_curvature,
-    gradient_directions,
-)
+from layercurv.curvature import Directions, LayerCurvature, WeightLayer
 from layercurv.errors import InputError
 from layercurv.fits import (
     alignment_terms,
@@ -24,26 +15,6 @@ from layercurv.fits import (
     robust_alpha,
     usable_directions,
 )
-
-
-def measure_spectra(run: Run, model: nn.Module, batches: list) -> list[dict]:
-    """Measure curvature along the leading gradient directions of every layer.
-
-    Args:
-        run: The run.
-        model: The network, in eval mode.
-        batches: Micro-batches.
-
-    Returns:
-        One spectrum entry per layer.
-    """
-    layers, loss = chosen_layers(run, model), CrossEntropy()
-    directions = gradient_directions(model, loss, batches, layers, run.cfg.curvature.top_k)
-    found = directional_curvature(model, loss, batches, directions, slopes=True)
-    return [
-        spectrum_entry(depth, layer, directions[layer.name], found[layer.name])
-        for depth, layer in enumerate(layers, start=1)
-    ]
 
 
 def identity(depth: int, layer: WeightLayer) -> dict:
@@ -97,34 +68,28 @@ def spectrum_entry(depth: int, layer: WeightLayer, directions: Directions, found
     }
 
 
-def layer_entry(depth: int, layer: WeightLayer, measured: MeasuredLayers) -> dict:
-    """Add Kronecker factors, the five slopes and the check of the engine to a layer's spectrum.
+def decomposition_entry(entry: dict, kronecker: dict | str) -> dict:
+    """Split a layer's alpha into the slopes of its five factors.
 
     Args:
-        depth: Position in the network, from 1.
-        layer: The layer.
-        measured: Everything measured.
+        entry: What `spectrum_entry` returned; reasons are added under `missing`.
+        kronecker: `n_positions` and spectra of the Kronecker `factors` A, empirical and ggn; or why there are none.
 
     Returns:
-        The layer's part of a record, as `$defs/layer` in `schemas/v1/common.json` says.
+        `n_positions`, `kronecker` and `alpha_slopes`, as `$defs/layer` in `schemas/v1/common.json` says.
     """
-    directions = measured.directions[layer.name]
-    entry = spectrum_entry(depth, layer, directions, measured.curvatures[layer.name])
-    sigma, h, missing = entry["singular_values"], entry["curvatures"], entry["missing"]
-    spectra = measured.factors.spectra(layer.name, directions)
-    factors = {kind: {key: value.tolist() for key, value in parts.items()} for kind, parts in spectra.items()}
-    n_positions = measured.factors.n_positions[layer.name]
+    missing = entry["missing"]
+    if isinstance(kronecker, str):
+        missing["alpha_slopes"] = kronecker
+        return {"n_positions": None, "kronecker": None, "alpha_slopes": None}
+    factors, n_positions = kronecker["factors"], kronecker["n_positions"]
+    sigma, h = entry["singular_values"], entry["curvatures"]
     keep = usable_directions(sigma, h, entry["is_null"])
     slopes = {}
     for kind in ("empirical", "ggn"):
         terms = alignment_terms(h, factors[kind], factors["A"], n_positions)
         slopes[kind] = or_missing(missing, f"alpha_slopes.{kind}", decomposition_slopes, sigma, terms, keep)
-    return entry | {
-        "n_positions": n_positions,
-        "kronecker": factors,
-        "alpha_slopes": slopes,
-        "engine_check": measured.engine_check[layer.name],
-    }
+    return {"n_positions": n_positions, "kronecker": factors, "alpha_slopes": slopes}
 
 
 def or_missing(missing: dict[str, str], key: str, fit: Callable, *arguments):
@@ -146,7 +111,7 @@ def or_missing(missing: dict[str, str], key: str, fit: Callable, *arguments):
         return None
 
 
-def _bootstrap(missing: dict[str, str], found: LayerCurvature, keep) -> dict | None:
+def _bootstrap(missing: dict[str, str], found: LayerCurvature, keep: np.ndarray) -> dict | None:
     if found.per_sample is None or found.slopes is None:
         missing["alpha_bootstrap"] = f"the {found.engine} engine gives no derivatives per sample here"
         return None

@@ -1,0 +1,15 @@
+"""The common job in one call: with which power of its singular value does every layer of a network curve?
+
+- `alpha_map`: the call
+- `result`: what it returns; `table`, `frame`, `picture` how that is shown
+- `measurement`: the stages; `resume` what an interrupted one has found, `progress` how far it is
+- `check`: engines against double backpropagation; `selection`: layers by name
+- `entry`: a record's part on one layer
+"""
+
+from layercurv.measure.alpha_map import alpha_map
+from layercurv.measure.check import Check
+from layercurv.measure.result import AlphaMap, LayerAlpha
+from layercurv.measure.selection import matching_layers
+
+__all__ = ["AlphaMap", "Check", "LayerAlpha", "alpha_map", "matching_layers"]

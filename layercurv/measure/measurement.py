@@ -1,0 +1,262 @@
+"""Directions, curvatures and Kronecker spectra of a whole network, stage by stage, each resumable.
+
+Stages: the gradient's directions; the check of every layer's engine; one sweep over micro-batches for all that is read
+from per-sample gradients (`ggn`, Kronecker factors); then, layer by layer, what the other engines measure.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from layercurv.curvature import (
+    Directions,
+    GGNCurvature,
+    KroneckerFactors,
+    LayerCurvature,
+    WeightLayer,
+    chosen_engines,
+    directional_curvature,
+    gradient_directions,
+    sweep,
+)
+from layercurv.curvature.losses import Loss
+from layercurv.curvature.tape import network_output
+from layercurv.errors import InputError
+from layercurv.measure.check import Check, check_engines, first_samples
+from layercurv.measure.progress import LOGGER, counted, progress
+from layercurv.measure.resume import Resumable
+from layercurv.results.provenance import fingerprint
+from layercurv.training.checkpoint import weights_checksum
+
+MAX_COLUMNS = 1000  # of the loss Hessian's root: more than ImageNet's classes are sampled, not summed
+SAMPLED_COLUMNS = 8
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What is measured on one network, and how."""
+
+    model: nn.Module
+    loss: Loss
+    batches: Sequence[tuple[torch.Tensor, torch.Tensor]]
+    layers: list[WeightLayer]
+    top_k: int
+    engine: str
+    decompose: bool
+    sampled_columns: int | None
+    check: Check | None
+    seed: int
+    bar: bool
+
+    def fingerprint(self) -> str:
+        """Tell measurements apart by content: weights, samples, layers and settings.
+
+        Returns:
+            A SHA-256.
+        """
+        samples = hashlib.sha256()
+        for part in (part for batch in self.batches for part in batch):
+            samples.update(f"{part.dtype} {tuple(part.shape)}".encode())
+            samples.update(part.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        names = ("top_k", "engine", "decompose", "sampled_columns", "seed")
+        return fingerprint(
+            {name: getattr(self, name) for name in names}
+            | {"loss": type(self.loss).__qualname__, "layers": [layer.name for layer in self.layers]}
+            | {"weights": weights_checksum(self.model), "samples": samples.hexdigest()}
+        )
+
+    def directions(self, saved: Resumable) -> dict[str, Directions]:
+        """Find the leading singular directions of every layer's mean gradient.
+
+        Args:
+            saved: What is known already.
+
+        Returns:
+            Layer name to directions.
+        """
+
+        def measure() -> dict:
+            with progress("gradient", "micro-batches", len(self.batches), bar=self.bar) as advance:
+                batches = counted(self.batches, advance)
+                found = gradient_directions(self.model, self.loss, batches, self.layers, self.top_k)
+            return {name: vars(directions) for name, directions in found.items()}
+
+        return {name: Directions(**parts) for name, parts in saved.once("directions", measure).items()}
+
+    def engines(self, saved: Resumable, directions: dict[str, Directions]) -> tuple[dict[str, dict], dict[str, str]]:
+        """Choose an engine for each layer and hold it against double backpropagation.
+
+        Args:
+            saved: What is known already.
+            directions: Layer name to directions.
+
+        Returns:
+            Layer name to the check (empty without one), and to the engine.
+
+        Raises:
+            InputError: If an engine is not exact, or off by more than the tolerance.
+        """
+
+        def measure() -> list[dict]:
+            if self.check is None:
+                return [{}, chosen_engines(self.model, self.loss, self.batches[0][0], directions, self.engine)]
+            given = self.model, self.loss, self.batches[0], directions, self.engine
+            return list(check_engines(*given, self.check))
+
+        checks, engines = saved.once("engines", measure)
+        return checks, engines
+
+    def curvatures(
+        self, saved: Resumable, directions: dict[str, Directions], engines: dict[str, str]
+    ) -> tuple[dict[str, LayerCurvature], dict[str, dict | str]]:
+        """Measure all layers.
+
+        Args:
+            saved: What is known already.
+            directions: Layer name to directions.
+            engines: Layer name to engine.
+
+        Returns:
+            Layer name to curvature; and, if asked for, to `n_positions` and the spectra of its Kronecker `factors`, or
+            to why there are none.
+        """
+        found, kronecker = {}, {}
+        by_ggn = [layer for layer in self.layers if engines[layer.name] == "ggn"]
+        reasons = self._without_factors(saved)
+        factored = [layer for layer in self.layers if layer.name not in reasons] if self.decompose else []
+        n_sampled = self._n_sampled(saved) if factored else None
+        together = factored if n_sampled is None else []
+        if by_ggn or together:
+            found, kronecker = self._swept(saved, "sums", directions, by_ggn, together, None)
+        if factored and not together:
+            kronecker = self._swept(saved, "sampled sums", directions, [], factored, n_sampled)[1]
+        others = [name for name in engines if engines[name] != "ggn"]
+        with progress("curvature", "layers", len(others), bar=self.bar) as advance:
+            for index, name in enumerate(others):
+                found[name] = self._alone(saved, name, directions[name], engines[name])
+                advance(index + 1)
+        return found, kronecker | reasons
+
+    def mean_loss(self, saved: Resumable) -> float:
+        """Return the mean loss of the measured samples.
+
+        Args:
+            saved: What is known already.
+
+        Returns:
+            The loss.
+        """
+
+        def measure() -> float:
+            with torch.no_grad():
+                losses = [float(self.loss.sum_loss(network_output(self.model, x), y)) for x, y in self.batches]
+            return sum(losses) / sum(len(targets) for _, targets in self.batches)
+
+        return saved.once("mean loss", measure)
+
+    def _without_factors(self, saved: Resumable) -> dict[str, str]:
+        # Layer name to why it has no Kronecker factors: its samples cannot be told apart.
+        def try_one(layers: list[WeightLayer]) -> str | None:
+            few = [first_samples(self.batches[0], 2)]
+            try:
+                sweep(self.model, self.loss, few, layers, [KroneckerFactors(layers)], n_sampled=1)
+            except InputError as error:
+                return str(error)
+            return None
+
+        def measure() -> dict[str, str]:
+            if try_one(self.layers) is None:
+                return {}
+            found = {layer.name: try_one([layer]) for layer in self.layers}
+            return {name: reason for name, reason in found.items() if reason is not None}
+
+        return saved.once("without factors", measure) if self.decompose else {}
+
+    def _n_sampled(self, saved: Resumable) -> int | None:
+        def measure() -> int | None:
+            with torch.no_grad():
+                outputs = network_output(self.model, first_samples(self.batches[0], 1)[0])
+            n_columns = self.loss.n_root_columns(outputs.shape)
+            if self.sampled_columns is not None or n_columns <= MAX_COLUMNS:
+                return self.sampled_columns
+            LOGGER.info("the loss Hessian's root has %d columns: Kronecker factors take 8 random ones", n_columns)
+            return SAMPLED_COLUMNS
+
+        return saved.once("sampled columns", measure)
+
+    def _swept(
+        self,
+        saved: Resumable,
+        name: str,
+        directions: dict[str, Directions],
+        by_ggn: list[WeightLayer],
+        factored: list[WeightLayer],
+        n_sampled: int | None,
+    ) -> tuple[dict[str, LayerCurvature], dict[str, dict]]:
+        def measure() -> dict:
+            ggn, factors = GGNCurvature(by_ggn, directions, slopes=True), KroneckerFactors(factored)
+            visitors = [visitor for visitor, used in ((ggn, by_ggn), (factors, factored)) if used]
+            layers = [layer for layer in self.layers if layer in by_ggn or layer in factored]
+            self._sweep(saved, name, layers, visitors, n_sampled)
+            saved.drop(name)
+            found = {layer: vars(curvature) for layer, curvature in ggn.result().items()}
+            spectra = {layer.name: _spectra(factors, layer.name, directions) for layer in factored}
+            return {"curvatures": found, "kronecker": spectra}
+
+        parts = saved.once(f"from {name}", measure)
+        return {layer: _curvature(found) for layer, found in parts["curvatures"].items()}, parts["kronecker"]
+
+    def _sweep(
+        self, saved: Resumable, name: str, layers: list[WeightLayer], visitors: list, n_sampled: int | None
+    ) -> None:
+        state = saved.get(name) or {"n_done": 0, "visitors": []}
+        for visitor, sums in zip(visitors, state["visitors"], strict=False):
+            visitor.load_state_dict(sums)
+        n = len(self.batches)
+        with progress("per-sample gradients", "micro-batches", n, state["n_done"], self.bar) as advance:
+
+            def after_batch(n_done: int) -> None:
+                advance(n_done)
+                saved.grow(name, lambda: {"n_done": n_done, "visitors": [v.state_dict() for v in visitors]})
+
+            given = self.model, self.loss, self.batches, layers, visitors
+            sweep(*given, state["n_done"], after_batch, n_sampled=n_sampled, seed=self.seed)
+
+    def _alone(self, saved: Resumable, name: str, directions: Directions, engine: str) -> LayerCurvature:
+        def measure() -> dict:
+            given = self.model, self.loss, self.batches, {name: directions}
+            return vars(directional_curvature(*given, engine, slopes=True)[name])
+
+        return _curvature(saved.once(f"curvature of {name}", measure))
+
+
+def _curvature(parts: dict) -> LayerCurvature:
+    # A checkpoint is read to the network's device; engines return their findings on the CPU.
+    return LayerCurvature(**{key: part.cpu() if torch.is_tensor(part) else part for key, part in parts.items()})
+
+
+def _spectra(factors: KroneckerFactors, name: str, directions: dict[str, Directions]) -> dict:
+    spectra = factors.spectra(name, directions[name])
+    lists = {kind: {key: value.tolist() for key, value in parts.items()} for kind, parts in spectra.items()}
+    return {"n_positions": factors.n_positions[name], "factors": lists}
+
+
+def measured_on(path: str | Path | None, measurement: Measurement, every_s: float) -> Resumable:
+    """Take up an interrupted measurement.
+
+    Args:
+        path: Its file; None keeps nothing.
+        measurement: The measurement.
+        every_s: Seconds between saves.
+
+    Returns:
+        What it has found so far.
+    """
+    if path is None:
+        return Resumable(None, "", torch.device("cpu"), every_s)
+    device = measurement.layers[0].weight.device
+    return Resumable(Path(path), measurement.fingerprint(), device, every_s)

@@ -1,0 +1,245 @@
+"""One call measures a network: its numbers are those of the engines, and an interruption changes none."""
+
+import functools
+import json
+import logging
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from layercurv.curvature import CrossEntropy, SquaredError, directional_curvature, gradient_directions, weight_layers
+from layercurv.errors import InputError
+from layercurv.fits import fit_alpha
+from layercurv.measure import AlphaMap, Check, alpha_map
+from layercurv.results import schema
+from tests.cases import make_case
+
+
+@functools.cache
+def trained_weights():
+    # At random weights the curvature of a smooth network is negative along most directions, and nothing can be fitted.
+    model, batches = untrained(), samples()
+    optimizer = torch.optim.Adam(model.parameters(), 0.01)
+    for _ in range(100):
+        loss = sum(nn.functional.cross_entropy(model(x), y) for x, y in batches)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return model.state_dict()
+
+
+def untrained():
+    torch.manual_seed(0)
+    blocks = [nn.Sequential(nn.Linear(6, 6), nn.GELU()) for _ in range(2)]
+    return nn.Sequential(nn.Linear(8, 6), *blocks, nn.Linear(6, 5)).double().eval()
+
+
+def network():
+    model = untrained()
+    model.load_state_dict(trained_weights())
+    return model
+
+
+def samples(n_batches=3):
+    generator = torch.Generator().manual_seed(1)
+    inputs = torch.randn(n_batches, 7, 8, dtype=torch.float64, generator=generator)
+    return list(zip(inputs, torch.randint(5, (n_batches, 7), generator=generator), strict=True))
+
+
+@pytest.fixture(scope="module")
+def found():
+    return alpha_map(network(), CrossEntropy(), samples(), top_k=4)
+
+
+def test_sigma_h_and_alpha_are_those_of_the_engines_one_by_one(found):
+    model = network()
+    directions = gradient_directions(model, CrossEntropy(), samples(), weight_layers(model), 4)
+    h = directional_curvature(model, CrossEntropy(), samples(), directions, "double_backward")
+    assert [layer.name for layer in found] == list(directions)
+    for layer in found:
+        expected = directions[layer.name]
+        assert layer.sigma.tolist() == expected.singular_values.tolist()
+        np.testing.assert_allclose(layer.h, h[layer.name].curvatures, rtol=1e-9, atol=1e-15)
+        fit = fit_alpha(layer.sigma, layer.h, expected.is_null.tolist())
+        assert layer.alpha == fit["slope"]
+        assert layer.check < 1e-8 and layer.engine in ("ggn", "tangent")
+        assert sum(layer.slopes.values()) == pytest.approx(layer.alpha)
+
+
+def test_the_mean_loss_and_the_samples_are_counted(found):
+    model = network()
+    losses = torch.cat([nn.functional.cross_entropy(model(x), y, reduction="none") for x, y in samples()])
+    assert found.n_samples == 21
+    assert found.mean_loss == pytest.approx(float(losses.detach().mean()))
+
+
+def test_layers_are_chosen_by_pattern():
+    found = alpha_map(network(), CrossEntropy(), samples(), top_k=4, layers="[12].*", decompose=False, check=None)
+    assert [layer.name for layer in found] == ["1.0", "2.0"]
+    assert found["1.0"].slopes is None and found["1.0"].check is None
+    with pytest.raises(InputError, match=r"no weight layer fits 'head\*'; the network has: 0, 1.0, 2.0, 3"):
+        alpha_map(network(), CrossEntropy(), samples(), layers=["0", "head*"])
+    with pytest.raises(InputError, match=r"no layer '9' was measured; there are: 1.0, 2.0"):
+        found["9"]
+
+
+def test_a_generator_of_batches_gives_what_a_list_gives(found):
+    once = alpha_map(network(), CrossEntropy(), (batch for batch in samples()), top_k=4)
+    assert once.entries == found.entries
+
+
+class StoppedError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("stage", ["grow", "_save"])
+@pytest.mark.parametrize("nth", [1, 2, 3, 5])
+def test_an_interrupted_measurement_goes_on_with_the_same_numbers(found, tmp_path, monkeypatch, stage, nth):
+    from layercurv.measure.resume import Resumable
+
+    original, calls = getattr(Resumable, stage), []
+
+    def interrupt(self, *arguments):
+        result = original(self, *arguments)
+        calls.append(stage)
+        if len(calls) == nth:
+            raise StoppedError
+        return result
+
+    given = network(), CrossEntropy(), samples(), 4
+    options = {"checkpoint": tmp_path / "half.pt", "checkpoint_s": 0}
+    with monkeypatch.context() as patch:
+        patch.setattr(Resumable, stage, interrupt)
+        if stage == "grow" and nth > 3:
+            pytest.skip("there are three micro-batches")
+        with pytest.raises(StoppedError):
+            alpha_map(*given, **options)
+    assert alpha_map(*given, **options).entries == found.entries
+
+
+def test_what_is_known_is_not_measured_again(tmp_path, monkeypatch):
+    given, path = (network(), CrossEntropy(), samples(), 4), tmp_path / "done.pt"
+    first = alpha_map(*given, checkpoint=path)
+    for name in ("gradient_directions", "check_engines", "sweep", "directional_curvature", "network_output"):
+        monkeypatch.setattr(f"layercurv.measure.measurement.{name}", lambda *a, **k: pytest.fail("measured again"))
+    again = alpha_map(*given, checkpoint=path)
+    assert again.entries == first.entries and again.mean_loss == first.mean_loss
+
+
+@pytest.mark.parametrize("other", ["weights", "samples", "settings"])
+def test_a_checkpoint_of_another_measurement_is_refused(tmp_path, other):
+    path = tmp_path / "one.pt"
+    alpha_map(network(), CrossEntropy(), samples(), 4, checkpoint=path)
+    model, batches, top_k = network(), samples(), 3 if other == "settings" else 4
+    if other == "weights":
+        model[0].weight.data[0, 0] += 1e-9
+    if other == "samples":
+        batches[-1][1][-1] = (batches[-1][1][-1] + 1) % 5
+    with pytest.raises(InputError, match="made with another configuration"):
+        alpha_map(model, CrossEntropy(), batches, top_k, checkpoint=path)
+
+
+def test_save_and_load_and_the_schema(found, tmp_path):
+    path = found.save(tmp_path / "map.json")
+    again = AlphaMap.load(path)
+    assert again == found
+    record = json.loads(path.read_text())
+    assert not schema.violations(record, "measure")
+    del record["measurements"]["layers"][0]["curvatures"]
+    path.write_text(json.dumps(record))
+    with pytest.raises(InputError, match=r"does not meet schema v1/measure.json"):
+        AlphaMap.load(path)
+
+
+def test_a_frozen_record_of_the_experiment_can_be_loaded(root):
+    path = sorted((root / "results" / "alpha_map").glob("resnet18*.json"))[0]
+    loaded = AlphaMap.load(path)
+    assert len(loaded) == 21 and loaded["conv1"].alpha is not None
+    other = next((root / "results" / "hvp_validation").glob("*.json"))
+    with pytest.raises(InputError, match="expected a record of `measure` or `alpha_map`, got 'hvp_validation'"):
+        AlphaMap.load(other)
+
+
+def test_tables(found):
+    layers, directions = found.to_frame(), found.to_frame(directions=True)
+    assert layers["layer"].tolist() == ["0", "1.0", "2.0", "3"]
+    assert layers["alpha"].tolist() == [layer.alpha for layer in found]
+    assert len(directions) == 16 and directions["h"][0] == found["0"].h[0]
+    lines = found.summary().splitlines()
+    assert len(lines) == 6 and lines[0].split()[:3] == ["layer", "shape", "alpha"]
+    assert f"{found['3'].alpha:.2f}" in lines[4] and "21 samples" in lines[5]
+
+
+def test_without_pandas_there_is_one_clear_error(found, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(InputError, match="pip install pandas"):
+        found.to_frame()
+
+
+def test_the_picture_shows_every_layer(found, tmp_path):
+    figure = found.plot(tmp_path / "map.png")
+    left, right = figure.axes
+    assert [label.get_text() for label in left.get_xticklabels()] == ["0", "1.0", "2.0", "3"]
+    assert sum(len(line.get_xdata()) > 0 for line in right.lines) == 4
+    assert (tmp_path / "map.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_cannot_be_decomposed_or_fitted_has_a_reason(tmp_path):
+    """A weight used twice has curvature but no factors; two directions have curvature but no line."""
+
+    class Twice(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.shared, self.head = nn.Linear(8, 8), nn.Linear(8, 1)
+
+        def forward(self, x):
+            return self.head(self.shared(self.shared(x).relu()))
+
+    torch.manual_seed(0)
+    batches = [(x, torch.zeros(len(x), 1, dtype=torch.float64)) for x, _ in samples()]
+    found = alpha_map(Twice().double().eval(), SquaredError(), batches, top_k=4)
+    assert found["shared"].slopes is None and "applied more than once" in found["shared"].missing["alpha_slopes"]
+    assert len(found["shared"].h) == 4 and found["head"].alpha is None and found["head"].interval is None
+    assert "at least 3 points" in found["head"].missing["fits"]
+    assert AlphaMap.load(found.save(tmp_path / "map.json")) == found
+    assert "head" in found.summary() and found.plot() is not None
+
+
+def test_a_wrong_engine_is_found_out(monkeypatch):
+    case = make_case("relu_mlp")
+    monkeypatch.setattr(
+        "layercurv.measure.check.chosen_engines", lambda *a: {n.name: "ggn" for n in weight_layers(a[0])}
+    )
+    twice = directional_curvature
+
+    def off(model, loss, batches, directions, engine, **options):
+        found = twice(model, loss, batches, directions, engine, **options)
+        if engine == "ggn":
+            found["0"].curvatures.mul_(1.01)
+        return found
+
+    monkeypatch.setattr("layercurv.measure.check.directional_curvature", off)
+    with pytest.raises(InputError, match=r"layer 0: the ggn engine is off by 0\.01"):
+        alpha_map(case.model, case.loss, [case.batch], 3)
+    assert len(alpha_map(case.model, case.loss, [case.batch], 3, check=Check(tolerance=0.1))) > 1
+
+
+def test_progress_goes_to_the_log(caplog):
+    with caplog.at_level(logging.INFO, "layercurv"):
+        alpha_map(network(), CrossEntropy(), samples(), 4)
+    text = caplog.text
+    assert "gradient: 3 of 3 micro-batches" in text and "per-sample gradients: 3 of 3 micro-batches" in text
+    assert "curvature: 4 of 4 layers" in text
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [({"engine": "magic"}, "engine: expected one of auto"), ({"batches": []}, "expected at least one micro-batch")],
+)
+def test_bad_input_is_named(changed, message):
+    given = {"model": network(), "loss": CrossEntropy(), "batches": samples()} | changed
+    with pytest.raises(InputError, match=message):
+        alpha_map(**given)
