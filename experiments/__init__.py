@@ -2,6 +2,7 @@
 
 What they share:
 
+- `_main`: the main program: one run, a sweep, and how either ends
 - `_runner`: builds, times, validates and writes; the only writer of records
 - `_training`: a trained network, from its checkpoint if there is one
 - `_subject`: data, samples and trained network in one
@@ -9,5 +10,6 @@ What they share:
 - `_layers`: a record's part on one layer
 - `_contest`: equal tuning budgets for optimisers
 - `_comparisons`: optimisers against each other, with tests of equivalence
-- `_queue`, `queue.toml`: runs what is missing; `_table`: all records at a glance; `_reproduce`: one record again
+- `_queue`, `queue.toml`: runs what is missing; `_network`: what is missing of one network, for a cluster
+- `_table`: all records at a glance; `_reproduce`: one record again
 """
