@@ -6,6 +6,7 @@ RUN := $(VENV)/bin/python
 ARCHIVE := build/archive
 # What is installed is known by the content of the lists it came from, never by dates, and lies where it is installed.
 checksum = $(firstword $(shell cat $(1) | cksum))
+INSTALL = $(RUN) -m pip install --quiet --disable-pip-version-check --constraint requirements/constraints.txt
 LIGHT := $(VENV)/light-$(call checksum,requirements/light.txt)
 FULL := $(VENV)/full-$(call checksum,requirements/light.txt pyproject.toml requirements/constraints.txt)
 ARCHIVE_STAMP := $(ARCHIVE)/all-$(call checksum,requirements/archive.txt requirements/light.txt)
@@ -13,8 +14,8 @@ ARCHIVE_STAMP := $(ARCHIVE)/all-$(call checksum,requirements/archive.txt require
 # A worker that dies ends the run; a test that hangs dies after a while (pyproject.toml), whatever it is stuck in.
 TESTS := $(RUN) -m pytest --numprocesses auto --dist loadfile --max-worker-restart 0
 
-.PHONY: all accept help verify audit figures drawn paper report test test-all archive bytes fuzz mutate mutate-code lint bench bench-optimizers bench-triplets experiment \
-	queue reproduce table freeze lock clean
+.PHONY: all accept help verify audit figures drawn paper report test test-all archive bytes fuzz mutate mutate-code lint bench \
+	bench-optimizers bench-triplets experiment cluster faults queue reproduce table freeze lock clean
 .DELETE_ON_ERROR:
 
 all: ## Verify claims, draw figures, compile the paper (no torch, no GPU)
@@ -32,7 +33,7 @@ $(LIGHT):
 
 # The full environment: torch and the rest, on top of the light one.
 $(FULL): $(LIGHT)
-	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint requirements/constraints.txt --editable '.[experiments,test]'
+	$(INSTALL) --editable '.[experiments,test]'
 	@touch $@
 
 # The environment of the archive: its validator asks for versions that the others exclude.
@@ -70,10 +71,17 @@ lint: $(FULL) ## Style and import rules
 
 test: $(FULL) ## Install the experiments and test extras, check style, run the tests
 	@$(MAKE) --no-print-directory lint
-	$(TESTS) -m 'not slow'
+	$(TESTS) -m 'not slow and not cluster'
 
 test-all: $(FULL) ## The tests, slow ones too
-	$(TESTS)
+	$(TESTS) -m 'not cluster'
+
+cluster: $(FULL) ## A sweep on a real Slurm of this machine, nodes and jobs killed in the middle (about 5 minutes)
+	$(INSTALL) --editable '.[cluster]'
+	$(RUN) -m pytest -m cluster tests/cluster
+
+faults: $(FULL) ## Kills, full disks, damaged files: is anything ever lost? (about 10 minutes)
+	$(RUN) -m tests.faults
 
 bytes: $(LIGHT) ## `make all` in every environment this machine has, one SHA-256 each (10 minutes): PYTHONS='/opt/python3.14/bin/python3 ...'
 	$(RUN) -m tests.same_bytes $(PYTHONS)
@@ -93,7 +101,7 @@ mutate: $(FULL) ## Does the gate see every change that matters? PUBLISHED=folder
 	@$(MAKE) --no-print-directory mutate-code
 
 mutate-code: $(FULL) ## Do the tests see every change of the gate's own code? (about an hour)
-	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint requirements/constraints.txt --editable '.[mutation]'
+	$(INSTALL) --editable '.[mutation]'
 	$(VENV)/bin/mutmut run
 	$(RUN) -m tests.mutation.code
 
@@ -113,12 +121,13 @@ N ?= 10000
 SCALE ?= small
 BUDGET ?= 8h
 WORKERS ?= 1
+LAUNCHER ?= local
 RESULTS ?= results
 experiment: $(FULL) ## Run one experiment: make experiment EXP=alpha_map ARGS='subject=vit_cifar10 seed=1'
 	$(RUN) -m experiments.$(EXP) $(ARGS)
 
-queue: $(FULL) ## Run what is missing: SCALE=small BUDGET=9m WORKERS=2 RESULTS=folder; resumes where it was
-	$(RUN) -m experiments._queue $(SCALE) --budget $(BUDGET) --workers $(WORKERS) --results $(RESULTS)
+queue: $(FULL) ## Run what is missing: SCALE=small BUDGET=9m WORKERS=2 RESULTS=folder, or LAUNCHER=slurm ARGS='hydra.launcher.partition=gpu'; resumes where it was
+	$(RUN) -m experiments._queue $(SCALE) --launcher $(LAUNCHER) --budget $(BUDGET) --workers $(WORKERS) --results $(RESULTS) $(ARGS)
 
 reproduce: $(FULL) ## Run one frozen experiment again from scratch and judge it: EXP=alpha_map SCALE=small
 	$(RUN) -m experiments._reproduce $(EXP) --scale $(SCALE)

@@ -2,24 +2,22 @@
 
 import datetime
 import re
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import hydra
 import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from experiments._main import ROOT, be_main
 from layercurv.errors import InputError
+from layercurv.files import require_writable
 from layercurv.kernels import Kernels, numerics
 from layercurv.results.provenance import fingerprint, git_state, hardware, package_versions
 from layercurv.results.store import RecordName, read_record, write_record
 
-ROOT = Path(__file__).resolve().parents[1]
-CONFIGS = str(ROOT / "configs")
 # Overrides that say where or how, not what: they leave the record's name alone.
 _UNNAMED = ("place", "overwrite", "variant", "device", "seed", "scale", "subject", "model", "data", "data.root")
 
@@ -65,30 +63,15 @@ class Run:
 def launch(experiment: str, measure: Callable[[Run], dict]) -> None:
     """Be the main program of an experiment script.
 
-    Bad input ends it with one message and exit code 2; in a sweep (`-m`) the other variants still run first.
-
     Args:
         experiment: Experiment id; also the name of its configuration.
         measure: Returns the record's measurements and, under `provenance`, what it adds to the provenance.
-
-    Raises:
-        SystemExit: With code 2 on bad input.
     """
-    failed: list[InputError] = []
 
-    @hydra.main(version_base="1.3", config_path=CONFIGS, config_name=experiment)
-    def main(cfg: DictConfig) -> None:
-        try:
-            run_one(experiment, measure, cfg, record_variant(cfg), list(HydraConfig.get().overrides.task))
-        except InputError as error:
-            print(f"error: {error}", file=sys.stderr)
-            failed.append(error)
-            if "BasicLauncher" not in HydraConfig.get().launcher["_target_"]:
-                raise  # in another process the list below would not hear of it
+    def task(cfg: DictConfig) -> None:
+        run_one(experiment, measure, cfg, record_variant(cfg), list(HydraConfig.get().overrides.task))
 
-    main()
-    if failed:
-        raise SystemExit(2)
+    be_main(experiment, task)
 
 
 def run_one(
@@ -112,6 +95,8 @@ def run_one(
         _require_same_config(path, recorded_config(cfg))
         print(f"kept {path}: it exists and was made with this configuration; overwrite=true measures again")
         return path
+    for folder in (path.parent, cfg.place.checkpoints):
+        require_writable(folder)
     started = time.perf_counter()
     git = git_state(ROOT)
     code = f"{git['commit'] or 'unknown'}{'+changes' if git['dirty'] else ''}"

@@ -49,7 +49,7 @@ class RecordName:
 
 
 def write_record(folder: Path, name: RecordName, measurements: dict, provenance: dict, overwrite: bool = False) -> Path:
-    """Validate a record and write it once, atomically.
+    """Validate a record and write it once, atomically; of several writers, on whichever machines, the first wins.
 
     Args:
         folder: The results folder.
@@ -59,14 +59,12 @@ def write_record(folder: Path, name: RecordName, measurements: dict, provenance:
         overwrite: Replace an existing record.
 
     Returns:
-        The path written.
+        The path of the record; somebody else's, if it was there first and says the same.
 
     Raises:
-        InputError: If the record is invalid, holds NaN or infinity, or exists and `overwrite` is false.
+        InputError: If the record is invalid, holds NaN or infinity, or `overwrite` is false and another is there.
     """
     path = name.path(folder)
-    if path.exists() and not overwrite:
-        raise InputError(f"{path}: the record exists and is kept; overwrite=true replaces it")
     record = {
         "schema": f"{schema.VERSION}/{name.experiment}",
         "experiment": name.experiment,
@@ -77,8 +75,23 @@ def write_record(folder: Path, name: RecordName, measurements: dict, provenance:
     }
     text = strict_json.dumps(record)
     schema.validate(record, name.experiment, str(path))
-    write_text_atomically(path, text)
+    try:
+        write_text_atomically(path, text, replace=overwrite)
+    except FileExistsError:
+        _require_same(path, record)
     return path
+
+
+def _require_same(path: Path, record: dict) -> None:
+    # Same settings, same numbers; when, how fast and by which commit they were found may differ.
+    found = read_record(path)
+    parts = {"measurements": record["measurements"], "settings": record["provenance"].get("config")}
+    there = {"measurements": found.get("measurements"), "settings": found.get("provenance", {}).get("config")}
+    if different := [part for part in parts if strict_json.dumps(parts[part]) != strict_json.dumps(there[part])]:
+        raise InputError(
+            f"{path}: the record exists, is another one ({' and '.join(different)} differ) and is kept; "
+            "overwrite=true replaces it"
+        )
 
 
 def read_record(path: Path) -> dict:

@@ -176,6 +176,7 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self._scheduler.load_state_dict(state["scheduler"])
         self.step, self.wall_s = state["step"], state["wall_s"]
+        print(f"training goes on from step {self.step} of {self.n_steps} ({self.checkpoint})")
         if self.step == self.n_steps:
             self.commits = state["commits"]  # nothing left for the code of today to do
         else:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 
-from experiments._runner import CONFIGS, run_one
+from experiments._main import CONFIGS
+from experiments._runner import run_one
 from layercurv.results import schema
 
 

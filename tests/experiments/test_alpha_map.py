@@ -11,7 +11,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from experiments._runner import CONFIGS, run_one
+from experiments._main import CONFIGS
+from experiments._runner import run_one
 from experiments.alpha_map import measure
 from layercurv.claims.quantities import QUANTITIES
 from layercurv.errors import InputError

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
 
-from experiments._runner import CONFIGS, run_one
+from experiments._main import CONFIGS
+from experiments._runner import run_one
 from experiments.depth_bifurcation import measure
 from layercurv.errors import InputError
 from layercurv.fits.spectral_bifurcation import find_clusters

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from experiments._runner import ROOT
+from experiments._main import ROOT
 from layercurv.data import generate_images
 from layercurv.errors import InputError
 from layercurv.kernels import Kernels, trust

@@ -113,9 +113,9 @@ def test_stopping_the_queue_stops_its_runs(tmp_path, root, python):
     script = (
         "import sys; sys.path.insert(0, '.'); import signal; "
         "from pathlib import Path; from experiments import _queue; from tests.experiments.test_queue import fake_job; "
-        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(1)); "
-        f"t = Path({str(tmp_path)!r}); "
-        "_queue.run_queue([fake_job('a', 'echo $$ > $1.pid; exec sleep 60')], t / 'r', t / 'c', 60, 1, t / 'log')"
+        "told = []; signal.signal(signal.SIGTERM, lambda *_: told.append(1)); "
+        f"t = Path({str(tmp_path)!r}); jobs = [fake_job('a', 'echo $$ > $1.pid; exec sleep 60')]; "
+        "_queue.run_queue(jobs, t / 'r', t / 'c', 60, 1, t / 'log', lambda: bool(told)); sys.exit(len(told))"
     )
     process = subprocess.Popen([python, "-c", script], cwd=root)
     deadline = time.monotonic() + 60

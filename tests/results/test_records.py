@@ -40,21 +40,23 @@ def test_what_is_not_json_is_refused_with_the_file_name(text):
         strict_json.loads(text, "file.json")
 
 
-def write(folder, name="net_seed0", **options):
+def write(folder, name="net_seed0", changed=None, **options):
     record = smoke_record()
-    return write_record(
-        folder, RecordName("alpha_map", name, "smoke"), record["measurements"], record["provenance"], **options
-    )
+    measurements = record["measurements"] | (changed or {})
+    return write_record(folder, RecordName("alpha_map", name, "smoke"), measurements, record["provenance"], **options)
 
 
 def test_a_record_is_written_once(tmp_path):
     path = write(tmp_path)
     before = path.read_bytes()
     assert path == tmp_path / "alpha_map" / "net_seed0.smoke.json"
-    with pytest.raises(InputError, match="overwrite=true"):
-        write(tmp_path)
-    write(tmp_path, overwrite=True)
+    assert write(tmp_path) == path  # another writer, who found the same
+    changed = {"n_samples": smoke_record()["measurements"]["n_samples"] + 1}
+    with pytest.raises(InputError, match=r"another one \(measurements differ\) and is kept; overwrite=true"):
+        write(tmp_path, changed=changed)
     assert path.read_bytes() == before
+    write(tmp_path, changed=changed, overwrite=True)
+    assert path.read_bytes() != before
     assert [p.name for p in path.parent.iterdir()] == [path.name]  # no temporary file is left
 
 

@@ -131,17 +131,37 @@ def test_a_pickle_that_runs_code_is_refused_and_does_not_run(tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     torch.save({"fingerprint": "a" * 64, "state": Payload()}, tmp_path / "c.pt")
     (tmp_path / "raw.pt").write_bytes(pickle.dumps(Payload()))
-    for name in ("c.pt", "raw.pt"):
-        with pytest.raises(InputError, match="delete it to start again"):
-            load_checkpoint(tmp_path / name, "a" * 64, CPU)
+    with pytest.raises(InputError, match="delete it to start again"):
+        load_checkpoint(tmp_path / "c.pt", "a" * 64, CPU)
+    assert load_checkpoint(tmp_path / "raw.pt", "a" * 64, CPU) is None  # put aside unread
     assert not (tmp_path / "pwned").exists()
 
 
-def test_a_truncated_checkpoint_is_one_clear_error(tmp_path):
+@pytest.mark.parametrize("n_bytes", [0, 500, -1])
+def test_a_truncated_checkpoint_is_put_aside_with_a_message(tmp_path, n_bytes, capsys):
     save_checkpoint(tmp_path / "c.pt", {"x": torch.ones(1000)}, "a" * 64)
-    (tmp_path / "c.pt").write_bytes((tmp_path / "c.pt").read_bytes()[:500])
-    with pytest.raises(InputError, match="delete it to start again"):
-        load_checkpoint(tmp_path / "c.pt", "a" * 64, CPU)
+    left = (tmp_path / "c.pt").read_bytes()[:n_bytes]
+    (tmp_path / "c.pt").write_bytes(left)
+    assert load_checkpoint(tmp_path / "c.pt", "a" * 64, CPU) is None
+    assert "damaged" in capsys.readouterr().out and not (tmp_path / "c.pt").exists()
+    assert (tmp_path / "c.pt.damaged").read_bytes() == left
+    assert load_checkpoint(tmp_path / "c.pt", "a" * 64, CPU) is None
+
+
+def test_no_flipped_bit_goes_unseen(tmp_path, capsys):
+    path = tmp_path / "c.pt"
+    save_checkpoint(path, {"x": torch.arange(4.0), "step": 3}, "a" * 64)
+    whole = path.read_bytes()
+    for position in range(len(whole)):
+        flipped = bytearray(whole)
+        flipped[position] ^= 1 << position % 8
+        path.write_bytes(flipped)
+        assert load_checkpoint(path, "a" * 64, CPU) is None, position
+
+
+def test_a_checkpoint_from_before_there_were_digests_is_read(tmp_path):
+    torch.save({"fingerprint": "a" * 64, "state": {"step": 3}}, tmp_path / "c.pt")
+    assert load_checkpoint(tmp_path / "c.pt", "a" * 64, CPU) == {"step": 3}
 
 
 def test_divergence_and_bad_settings_are_named(tmp_path):
