@@ -31,9 +31,12 @@ The engines, and what else one pass can collect:
 """
 
 from layercurv.curvature.alignment import Alignment, AlignmentMoments
+from layercurv.curvature.batches import Batches
 from layercurv.curvature.directional import ENGINES, chosen_engines, directional_curvature
 from layercurv.curvature.directions import (
     Directions,
+    JointDirections,
+    TensorDirections,
     gradient_directions,
     mean_gradients,
     top_singular_directions,
@@ -43,8 +46,8 @@ from layercurv.curvature.ggn import GGNCurvature
 from layercurv.curvature.kronecker import KroneckerFactors
 from layercurv.curvature.labels import with_model_labels
 from layercurv.curvature.layer_curvature import LayerCurvature
-from layercurv.curvature.layers import WeightLayer, weight_layers
-from layercurv.curvature.losses import CrossEntropy, SquaredError
+from layercurv.curvature.layers import WeightLayer, parameters, weight_layers
+from layercurv.curvature.losses import BatchLoss, CrossEntropy, EntrywiseLoss, ModelLoss, OutputLoss, SquaredError
 from layercurv.curvature.moments import DirectionalMoments, Moments
 from layercurv.curvature.null_gradients import SignFlips, separable_gaussian
 from layercurv.curvature.sweep import sweep
@@ -54,15 +57,22 @@ __all__ = [
     "ENGINES",
     "Alignment",
     "AlignmentMoments",
+    "BatchLoss",
+    "Batches",
     "CrossEntropy",
     "DirectionalMoments",
     "Directions",
+    "EntrywiseLoss",
     "GGNCurvature",
+    "JointDirections",
     "KroneckerFactors",
     "LayerCurvature",
+    "ModelLoss",
     "Moments",
+    "OutputLoss",
     "SignFlips",
     "SquaredError",
+    "TensorDirections",
     "TracedNetwork",
     "WeightLayer",
     "chosen_engines",
@@ -70,6 +80,7 @@ __all__ = [
     "double_backward_curvature",
     "gradient_directions",
     "mean_gradients",
+    "parameters",
     "separable_gaussian",
     "sweep",
     "top_singular_directions",

@@ -16,6 +16,7 @@ import torch
 from layercurv.curvature.directions import Directions
 from layercurv.curvature.kronecker import KINDS
 from layercurv.curvature.layers import WeightLayer
+from layercurv.curvature.precision import measured_dtype
 from layercurv.curvature.sweep import Gradients
 from layercurv.curvature.uses import AppliedLayer
 
@@ -50,8 +51,8 @@ class AlignmentMoments:
             directions: Layer name to directions.
         """
         self._names = [layer.name for layer in layers]
-        self._left = {la.name: directions[la.name].left.to(la.weight.dtype) for la in layers}
-        self._right = {la.name: directions[la.name].right.to(la.weight.dtype) for la in layers}
+        self._left = {la.name: directions[la.name].left.to(measured_dtype(la.weight)) for la in layers}
+        self._right = {la.name: directions[la.name].right.to(measured_dtype(la.weight)) for la in layers}
         zero = {name: torch.zeros_like(directions[name].singular_values) for name in self._names}
         self._inputs = {name: z.clone() for name, z in zero.items()}
         self._sums = {

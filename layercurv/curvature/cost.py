@@ -24,10 +24,10 @@ class Plan:
     """Which engine measures which layer."""
 
     engines: dict[str, str]  # layer name to engine
-    reasons: dict[str, str]  # layer name to why `ggn` is not exact there; layers where it is are left out
+    reasons: dict[str, str]  # layer name to why `ggn` or `tangent` is not exact there; else left out
 
 
-def plan(traced: TracedBatch, loss: Loss, directions: dict[str, Directions], engine: str) -> Plan:
+def plan(traced: TracedBatch, loss: Loss, directions: dict, engine: str) -> Plan:
     """Choose an engine for each layer.
 
     Args:
@@ -42,19 +42,62 @@ def plan(traced: TracedBatch, loss: Loss, directions: dict[str, Directions], eng
     Raises:
         InputError: If an engine must be used and is not exact for some layer.
     """
-    not_ggn = _reasons({n: traced.routes[n].why_not_affine(traced.tape) or traced.why_not_apart(n) for n in directions})
-    not_tangent = _reasons({n: traced.routes[n].why_not_differentiable(traced.tape) for n in directions})
+    not_ggn = {name: reason for name in directions if (reason := why_not(traced, loss, name, directions[name], "ggn"))}
+    not_tangent = {
+        name: reason for name in directions if (reason := why_not(traced, loss, name, directions[name], "tangent"))
+    }
     for required, reasons in (("ggn", not_ggn), ("tangent", not_tangent)):
         if engine == required:
             for name, reason in reasons.items():
-                raise InputError(f"layer {name}: the {engine} engine is not exact here: {reason}; use engine='auto'")
+                raise InputError(not_exact(name, engine, reason))
             return Plan(dict.fromkeys(directions, engine), not_ggn)
     engines = dict.fromkeys(not_tangent, "double_backward")
     engines |= {name: "tangent" for name in directions if name in not_ggn and name not in not_tangent}
-    free = {name: len(directions[name].singular_values) for name in directions if name not in not_ggn}
+    free = {name: len(directions[name]) for name in directions if name not in not_ggn}
     by_ggn = cheapest(*_estimates(traced, loss, free), runs_anyway="tangent" in engines.values())
     engines |= {name: "ggn" if name in by_ggn else "tangent" for name in free}
-    return Plan(engines, not_ggn)
+    return Plan(engines, not_ggn | not_tangent)
+
+
+def why_not(traced: TracedBatch, loss: Loss, name: str, directions, engine: str) -> str | None:
+    """Say why an engine is not exact for a layer, as far as the operations tell.
+
+    Args:
+        traced: The network at a micro-batch.
+        loss: The loss.
+        name: The layer.
+        directions: Its directions.
+        engine: "ggn" or "tangent"; any other is always exact.
+
+    Returns:
+        The reason; None if there is none.
+    """
+    route = traced.routes[name]
+    if engine == "tangent":
+        if not hasattr(loss, "quadratic_form"):
+            return f"{type(loss).__name__} is measured by double backpropagation only"
+        return route.why_not_differentiable(traced.tape)
+    if engine == "ggn":
+        if not hasattr(loss, "root_columns"):
+            return f"{type(loss).__name__} has no root of its Hessian"
+        if not isinstance(directions, Directions):
+            return "its directions are not of the form u v^T"
+        return route.why_not_affine(traced.tape) or traced.why_not_apart(name)
+    return None
+
+
+def not_exact(name: str, engine: str, reason: str) -> str:
+    """Word the error for an engine that was asked for.
+
+    Args:
+        name: The layer.
+        engine: The engine.
+        reason: Why it is not exact.
+
+    Returns:
+        The message.
+    """
+    return f"layer {name}: the {engine} engine is not exact here: {reason}; use engine='auto'"
 
 
 @dataclass(frozen=True)
@@ -94,14 +137,12 @@ def cheapest(estimates: dict[str, Estimate], forward: float, runs_anyway: bool) 
     return min(options, key=total)
 
 
-def _reasons(found: dict[str, str | None]) -> dict[str, str]:
-    return {name: reason for name, reason in found.items() if reason is not None}
-
-
 def _estimates(traced: TracedBatch, loss: Loss, n_directions: dict[str, int]) -> tuple[dict[str, Estimate], float]:
     tape = traced.tape
     costs = [_cost(operation, tape) for operation in tape.operations]
-    n_columns = loss.n_root_columns(tape.shapes[tape.network_output])
+    if not n_directions:
+        return {}, 0.0
+    n_columns = loss.n_root_columns(tape.shapes[tape.network_output], traced.batch.targets)
     found = {}
     for name in sorted(n_directions, key=lambda name: traced.routes[name].use.position):
         route, K = traced.routes[name], n_directions[name]

@@ -12,7 +12,7 @@ from torch.func import functional_call, hessian
 
 from layercurv.curvature.layers import WeightLayer, weight_layers
 from layercurv.curvature.losses import Loss, as_loss
-from layercurv.curvature.traced import require_eval_mode
+from layercurv.curvature.measuring import require_eval_mode
 from layercurv.errors import InputError
 
 # 4096^2 float64 numbers are 134 MB, and torch holds the activations of D tangents beside them.

@@ -1,40 +1,59 @@
-"""Directional curvature of many layers in one call."""
+"""Directional curvature of many layers in one call.
 
-from collections.abc import Sequence
+Each layer is measured by the cheapest engine that the recorded operations allow (`cost`). On every micro-batch it is
+then proven that what the engine works on is the user's own network and loss (`proof`). Where the proof fails for a
+layer, what was measured of it is dropped and the next engine measures it, at last `double_backward`, which needs no
+proof; a log line tells which, why and at what cost.
+"""
+
+import logging
+from collections.abc import Iterable
 
 import torch
 from torch import nn
 
-from layercurv.curvature.cost import plan
-from layercurv.curvature.directions import Directions
+from layercurv.curvature.batches import Batch, Batches, as_batches, of_inputs
+from layercurv.curvature.cost import not_exact, plan, why_not
+from layercurv.curvature.directions import Directions, TensorDirections
 from layercurv.curvature.double_backward import double_backward_curvature
 from layercurv.curvature.ggn import GGNCurvature
 from layercurv.curvature.layer_curvature import LayerCurvature
-from layercurv.curvature.layers import WeightLayer, weight_layers
 from layercurv.curvature.losses import Loss, as_loss
-from layercurv.curvature.sweep import sweep
-from layercurv.curvature.tangent import tangent_curvature
-from layercurv.curvature.traced import TracedNetwork
+from layercurv.curvature.measuring import measuring
+from layercurv.curvature.moves import Moves
+from layercurv.curvature.objective import Objective
+from layercurv.curvature.proof import failures
+from layercurv.curvature.rounding import warn_if_imprecise
+from layercurv.curvature.sweep import visit
+from layercurv.curvature.tangent import TangentCurvature
+from layercurv.curvature.traced import TracedBatch, TracedNetwork
 from layercurv.errors import InputError
 
 ENGINES = ("auto", "double_backward", "ggn", "tangent")
+FAST = ("ggn", "tangent")
+_NEXT = {"ggn": "tangent", "tangent": "double_backward"}
+_LOG = logging.getLogger(__name__)
 
 
 def directional_curvature(
     model: nn.Module,
     loss: Loss | nn.CrossEntropyLoss,
-    batches: Sequence[tuple[torch.Tensor, torch.Tensor]],
-    directions: dict[str, Directions],
+    batches: Iterable,
+    directions: dict,
     engine: str = "auto",
     slopes: bool = False,
 ) -> dict[str, LayerCurvature]:
-    """Measure h_k = vec(u_k v_k^T)^T H vec(u_k v_k^T) for every layer that has directions.
+    """Measure h_k = <D_k, H D_k> for every layer or parameter that has directions, D_k = u_k v_k^T or any tensor.
+
+    The result is what double backpropagation of the user's own loss gives, in the precision of the weights (a warning
+    tells where that loses more than a percent); or one `InputError`. The network is left as it was.
 
     Args:
-        model: The network, in eval mode.
-        loss: The loss; its mean over all samples is what is differentiated.
-        batches: Micro-batches (inputs, targets).
-        directions: Layer name to directions.
+        model: The network, in eval mode. One in half precision is measured with its weights in float32.
+        loss: The loss, of any kind that `losses.as_loss` takes; its mean over all samples is what is differentiated.
+        batches: Micro-batches of any kind that `batches.Batches` takes, the same at every pass.
+        directions: Name of a layer or parameter to `Directions`, a pair (left, right), or tensors shaped like the
+            weight; or any name to `JointDirections` of several.
         engine: "double_backward", the reference, exact for any network; "ggn", for all layers at once, refused where it
             is not exact; "tangent", exact wherever every operation behind the layer has a rule; "auto", for each
             layer the cheapest of those that are exact (see `cost`).
@@ -56,23 +75,14 @@ def directional_curvature(
     """
     if engine not in ENGINES:
         raise InputError(f"unknown curvature engine {engine!r}; expected one of: {', '.join(ENGINES)}")
-    if not batches:
-        raise InputError("expected at least one micro-batch, got none")
-    loss, layers = as_loss(loss), weight_layers(model, list(directions))
-    for layer in layers:
-        _require_fitting(layer, directions[layer.name])
-    network = TracedNetwork(model, layers)
-    engines = _engines(network, loss, batches[0][0], directions, engine)
-    of = {name: [layer for layer in layers if engines[layer.name] == name] for name in ENGINES}
-    found: dict[str, LayerCurvature] = {}
-    if of["ggn"]:
-        visitor = GGNCurvature(of["ggn"], directions, slopes)
-        sweep(model, loss, batches, of["ggn"], [visitor], network=network)
-        found |= visitor.result()
-    if of["tangent"]:
-        found |= tangent_curvature(network, loss, batches, directions, of["tangent"])
-    if of["double_backward"]:
-        found |= double_backward_curvature(model, loss, batches, directions, of["double_backward"])
+    loss, batches = as_loss(loss), as_batches(batches)
+    first, moves = batches.first(), Moves(model, directions)
+    with measuring(model, moves.layers) as cast_to:
+        study = _Study(Objective(model, loss, cast_to), moves, slopes)
+        found = study.by_fast_engines(first, batches, engine)
+        study.log()
+        found |= study.by_double_backward(batches, [name for name in directions if name not in found])
+        warn_if_imprecise(study.objective, moves.layers, first)
     return {name: found[name] for name in directions}
 
 
@@ -83,39 +93,137 @@ def chosen_engines(
     directions: dict[str, Directions],
     engine: str = "auto",
 ) -> dict[str, str]:
-    """Say which engine `directional_curvature` would use for each layer.
+    """Say which engine `directional_curvature` would begin with for each layer.
 
     Args:
         model: The network, in eval mode.
         loss: The loss.
-        inputs: Of a micro-batch.
+        inputs: Of a micro-batch, or all of it.
         directions: Layer name to directions.
         engine: As for `directional_curvature`.
 
     Returns:
-        Layer name to engine.
+        Layer name to engine. Where the proof fails on some micro-batch, another engine will measure.
 
     Raises:
         InputError: If the engine is not exact for some layer.
     """
-    network = TracedNetwork(model, weight_layers(model, list(directions)))
-    return _engines(network, as_loss(loss), inputs, directions, engine)
+    moves = Moves(model, directions)
+    with measuring(model, moves.layers) as cast_to:
+        study = _Study(Objective(model, as_loss(loss), cast_to), moves, slopes=False)
+        chosen = study.plan(of_inputs(inputs), engine)
+    return {name: chosen.get(name, "double_backward") for name in directions}
 
 
-def _engines(network: TracedNetwork, loss: Loss, inputs, directions: dict[str, Directions], engine: str) -> dict:
-    if engine == "double_backward":
-        return dict.fromkeys(directions, engine)
-    return plan(network.at(inputs), loss, directions, engine).engines
+class _Study:
+    """One measurement: what goes to which engine, and why."""
 
+    def __init__(self, objective: Objective, moves: Moves, slopes: bool):
+        self.objective, self._moves, self._slopes = objective, moves, slopes
+        whole = frozenset(name for name, given in moves.single.items() if isinstance(given, TensorDirections))
+        self._network = TracedNetwork(objective.model, moves.layers, whole)
+        self._changed: dict[str, tuple[str, str]] = {}  # layer name to the engine it has come to, and why
 
-def _require_fitting(layer: WeightLayer, directions: Directions) -> None:
-    K = len(directions.singular_values)
-    expected = {"left": (layer.shape[0], K), "right": (layer.shape[1], K)}
-    for side, shape in expected.items():
-        got = getattr(directions, side)
-        if tuple(got.shape) != shape:
-            raise InputError(f"layer {layer.name}: expected {side} directions of shape {shape}, got {tuple(got.shape)}")
-        if got.device != layer.weight.device:
-            raise InputError(
-                f"layer {layer.name}: expected directions on {layer.weight.device}, got them on {got.device}"
+    def plan(self, batch: Batch, engine: str) -> dict[str, str]:
+        """Choose engines by the operations on one micro-batch.
+
+        Returns:
+            Layer name to engine.
+
+        Raises:
+            InputError: If an engine was asked for and is not exact.
+        """
+        engines = dict.fromkeys(self._moves.single, "double_backward")
+        if engine == "double_backward":
+            return engines
+        try:
+            traced = self._network.record(self.objective.prepared(batch))
+        except InputError as error:
+            if engine != "auto":
+                raise
+            self._changed |= {name: ("double_backward", str(error)) for name in engines}
+            return engines
+        found = plan(traced, self.objective.loss, self._moves.single, engine)
+        left = [name for name in engines if found.engines[name] == "double_backward"]
+        self._changed |= {name: ("double_backward", found.reasons[name]) for name in left}
+        return found.engines
+
+    def by_fast_engines(self, first: Batch, batches: Batches, engine: str) -> dict[str, LayerCurvature]:
+        """Measure what the fast engines are proven to measure exactly.
+
+        Returns:
+            Name to curvature, of what they measured.
+
+        Raises:
+            InputError: If an engine was asked for and is not exact.
+        """
+        engines, found = self.plan(first, engine), {}
+        while engines := {name: chosen for name, chosen in engines.items() if chosen in FAST}:
+            measured, failed = self._one_pass(batches, engines)
+            found |= measured
+            if engine != "auto" and failed:
+                name, reason = next(iter(failed.items()))
+                raise InputError(not_exact(name, engine, reason))
+            engines = {name: _NEXT[engines[name]] for name in failed}
+            self._changed |= {name: (engines[name], failed[name]) for name in failed}
+        return found
+
+    def by_double_backward(self, batches: Batches, names: list[str]) -> dict[str, LayerCurvature]:
+        """Measure the rest by the reference.
+
+        Returns:
+            Name to curvature.
+        """
+        if not names:
+            return {}
+        some = {name: self._moves.given[name] for name in names}
+        layers = self._moves.layers_of(names)
+        return double_backward_curvature(self.objective.model, self.objective.loss, batches, some, layers)
+
+    def log(self) -> None:
+        """Tell which layers have left the engine that was planned; one line for each engine and reason."""
+        for engine, reason in dict.fromkeys(self._changed.values()):
+            names = [name for name, change in self._changed.items() if change == (engine, reason)]
+            n_directions = sum(len(self._moves.single[name]) for name in names)
+            each = {"tangent": "forward pass", "double_backward": "double backpropagation"}[engine]
+            _LOG.warning(
+                "layers %s are measured by %s: %s. Cost: %d directions, one %s each, per micro-batch",
+                *(", ".join(names), engine, reason, n_directions, each),
             )
+
+    def _one_pass(self, batches: Batches, engines: dict[str, str]) -> tuple[dict, dict[str, str]]:
+        """Go through the micro-batches; what is not proven on one of them fails, by name and reason.
+
+        Returns:
+            What is complete; and what failed.
+        """
+        of = {engine: [name for name in engines if engines[name] == engine] for engine in FAST}
+        loss, single = self.objective.loss, self._moves.single
+        ggn = GGNCurvature(self._moves.layers_of(of["ggn"]), single, self._slopes)
+        tangent = TangentCurvature(loss, single, self._moves.layers_of(of["tangent"]))
+        failed: dict[str, str] = {}
+        for batch in map(self.objective.prepared, batches):
+            try:
+                traced = self._network.record(batch)
+            except InputError as error:
+                return {}, dict.fromkeys(engines, str(error))
+            failed |= self._unproven(traced, {name: e for name, e in engines.items() if name not in failed})
+            by_ggn, by_tangent = ([name for name in of[engine] if name not in failed] for engine in FAST)
+            if by_ggn:
+                failed |= visit(traced, by_ggn, loss, [ggn])
+            tangent.add(traced, by_tangent)
+            if len(failed) == len(engines):
+                break
+        complete = ggn.result()
+        done = {name: complete[name] for name in of["ggn"] if name not in failed}
+        return done | {name: tangent.result(name) for name in of["tangent"] if name not in failed}, failed
+
+    def _unproven(self, traced: TracedBatch, engines: dict[str, str]) -> dict[str, str]:
+        loss, single = self.objective.loss, self._moves.single
+        reasons = {name: why_not(traced, loss, name, single[name], engine) for name, engine in engines.items()}
+        found = {name: reason for name, reason in reasons.items() if reason is not None}
+        left = [name for name in engines if name not in found]
+        if not left:
+            return found
+        needs_root = any(engines[name] == "ggn" for name in left)
+        return found | failures(self.objective, self._network, traced, left, needs_root)

@@ -1,68 +1,97 @@
 """The reference engine: h_k by differentiating the gradient once more.
 
 Exact for any network that is twice differentiable where it stands; one double backward pass per direction. Independent
-of the other engines: it runs the network itself, with torch's own double backpropagation.
+of the other engines: it runs the network itself, with torch's own double backpropagation. So it defines what h means
+where a network tells autograd something else than it computes: behind `detach`, `no_grad`, a custom
+`autograd.Function`, or a hook that changes gradients, h is what backpropagating twice gives.
 """
 
+import math
 from collections.abc import Iterable
 
 import torch
 from torch import nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from layercurv.curvature.directions import Directions
+from layercurv.curvature.batches import as_batches
+from layercurv.curvature.directions import JointDirections, as_directions, gradients_of
 from layercurv.curvature.layer_curvature import LayerCurvature
-from layercurv.curvature.layers import WeightLayer, differentiable
-from layercurv.curvature.losses import Loss, as_loss
-from layercurv.curvature.precision import full_precision
-from layercurv.curvature.tape import network_output
-from layercurv.curvature.traced import require_eval_mode
+from layercurv.curvature.layers import WeightLayer
+from layercurv.curvature.losses import as_loss
+from layercurv.curvature.measuring import measuring
+from layercurv.curvature.objective import Objective, RandomNumbers, told
+from layercurv.errors import InputError
 
 
 def double_backward_curvature(
     model: nn.Module,
-    loss: Loss,
-    batches: Iterable[tuple[torch.Tensor, torch.Tensor]],
-    directions: dict[str, Directions],
+    loss,
+    batches: Iterable,
+    directions: dict,
     layers: list[WeightLayer],
 ) -> dict[str, LayerCurvature]:
-    """Compute h_k = vec(u_k v_k^T)^T H vec(u_k v_k^T), H the Hessian of the mean loss in the layer's weight.
+    """Compute h_k = <D_k, H D_k>, H the Hessian of the mean loss in the layer's weight.
 
     Layers and directions of one micro-batch share one graph of the gradient. Neither GGN values nor contributions per
     sample are measured.
 
     Args:
         model: The network, in eval mode.
-        loss: The loss.
-        batches: Micro-batches (inputs, targets).
-        directions: Layer name to directions.
-        layers: The layers wanted.
+        loss: The loss, of any kind.
+        batches: Micro-batches, of any kind.
+        directions: Name to directions: of a layer's name, or `JointDirections` under any name.
+        layers: The layers wanted, and all those that joint directions name.
 
     Returns:
-        Layer name to curvature, on the CPU.
+        Name to curvature, on the CPU.
+
+    Raises:
+        InputError: If a layer takes no part, or something cannot be differentiated twice.
     """
-    require_eval_mode(model)
-    loss, weights = as_loss(loss), [layer.weight for layer in layers]
-    sums = {layer.name: torch.zeros_like(directions[layer.name].singular_values) for layer in layers}
-    n_samples = 0
-    for inputs, targets in batches:
-        with differentiable(layers), full_precision(), sdpa_kernel(SDPBackend.MATH):
-            sum_loss = loss.sum_loss(network_output(model, inputs), targets)
-            gradients = torch.autograd.grad(sum_loss, weights, create_graph=True)
-            for layer, gradient in zip(layers, gradients, strict=True):
-                sums[layer.name] += _curvatures(gradient, layer, directions[layer.name])
-        n_samples += len(inputs)
+    by_name = {layer.name: layer for layer in layers}
+    joint = {name: given for name, given in directions.items() if isinstance(given, JointDirections)}
+    single = {name: as_directions(directions[name], by_name[name]) for name in by_name if name in directions}
+    moves = {name: [(by_name[name], given)] for name, given in single.items() if name not in joint}
+    moves |= {
+        name: [(by_name[part], as_directions(tensors, by_name[part])) for part, tensors in given.tensors.items()]
+        for name, given in joint.items()
+    }
+    sums = {name: [0.0] * len(parts[0][1]) for name, parts in moves.items()}
+    used, n_samples = set(), 0
+    with measuring(model, layers) as cast_to:
+        objective, weights = Objective(model, as_loss(loss), cast_to), [layer.weight for layer in layers]
+        for batch in map(objective.prepared, as_batches(batches)):
+            random_numbers = RandomNumbers()
+            total = objective.sum_loss(batch)
+            objective.require_deterministic(batch, total, random_numbers.were_drawn())
+            gradients = dict(zip(by_name, gradients_of(total, weights, create_graph=True), strict=True))
+            used |= {name for name, gradient in gradients.items() if gradient is not None}
+            for name, parts in moves.items():
+                for k in range(len(sums[name])):
+                    sums[name][k] += _curvature(gradients, parts, k)
+            n_samples += objective.n_samples(batch)
+            del gradients, total
+    for name, parts in moves.items():
+        for layer, _ in parts:
+            if layer.name not in used:
+                raise InputError(f"layer {layer.name}: expected to take part in the forward pass, it does not")
+        if not all(map(math.isfinite, sums[name])):
+            raise InputError(f"{name}: its second derivatives are NaN or infinite; check inputs, targets and weights")
     return {
-        name: LayerCurvature((total / n_samples).cpu(), None, None, None, n_samples, "double_backward")
+        name: LayerCurvature(
+            torch.tensor(total, dtype=torch.float64) / n_samples, None, None, None, n_samples, "double_backward"
+        )
         for name, total in sums.items()
     }
 
 
-def _curvatures(gradient: torch.Tensor, layer: WeightLayer, directions: Directions) -> torch.Tensor:
-    """Return vec(D_k)^T H vec(D_k) for each D_k = u_k v_k^T, H the Hessian of what `gradient` is the gradient of."""
-    values = []
-    for u, v in zip(directions.left.T, directions.right.T, strict=True):
-        D = layer.from_matrix(torch.outer(u, v)).to(gradient.dtype)
-        (product,) = torch.autograd.grad((gradient * D).sum(), layer.weight, retain_graph=True)
-        values.append((product * D).sum(dtype=torch.float64))
-    return torch.stack(values)
+def _curvature(gradients: dict, parts: list[tuple], k: int) -> float:
+    """Return <D, H D> for one direction of one or several weights, H the Hessian of what `gradients` are those of."""
+    D = [(layer.weight, gradients[layer.name], given.tensor(k, layer)) for layer, given in parts]
+    D = [(weight, gradient, d.to(gradient.dtype)) for weight, gradient, d in D if gradient is not None]
+    slope = sum((gradient * d).sum() for _, gradient, d in D)
+    if not isinstance(slope, torch.Tensor) or not slope.requires_grad:
+        return 0.0  # the loss does not depend on these weights, or is linear in them
+    with told("double backpropagation failed"):
+        products = torch.autograd.grad(slope, [weight for weight, _, _ in D], retain_graph=True, allow_unused=True)
+    pairs = zip(products, D, strict=True)
+    return sum(float((product * d).sum(dtype=torch.float64)) for product, (_, _, d) in pairs if product is not None)

@@ -17,9 +17,9 @@ from torch import nn
 from layercurv.curvature.directions import Directions
 from layercurv.curvature.layers import WeightLayer, differentiable
 from layercurv.curvature.losses import Loss, as_loss
+from layercurv.curvature.measuring import require_eval_mode
+from layercurv.curvature.objective import network_output
 from layercurv.curvature.precision import full_precision
-from layercurv.curvature.tape import network_output
-from layercurv.curvature.traced import require_eval_mode
 from layercurv.errors import InputError, choose
 
 Batches = Sequence[tuple[torch.Tensor, torch.Tensor]]

@@ -16,6 +16,7 @@ import torch
 from layercurv.curvature.directions import Directions
 from layercurv.curvature.layer_curvature import LayerCurvature
 from layercurv.curvature.layers import WeightLayer
+from layercurv.curvature.precision import measured_dtype
 from layercurv.curvature.projection import SampleProjection
 from layercurv.curvature.sweep import Gradients
 from layercurv.curvature.uses import AppliedLayer
@@ -35,8 +36,8 @@ class GGNCurvature:
         self.needs_root_columns = bool(layers)
         self.needs_loss_gradient = slopes and bool(layers)
         self._names = [layer.name for layer in layers]
-        self._left = {la.name: directions[la.name].left.to(la.weight.dtype) for la in layers}
-        self._right = {la.name: directions[la.name].right.to(la.weight.dtype) for la in layers}
+        self._left = {la.name: directions[la.name].left.to(measured_dtype(la.weight)) for la in layers}
+        self._right = {la.name: directions[la.name].right.to(measured_dtype(la.weight)) for la in layers}
         self._curvatures: dict[str, list[torch.Tensor]] = {name: [] for name in self._names}
         self._slopes: dict[str, list[torch.Tensor]] = {name: [] for name in self._names}
 
@@ -47,9 +48,11 @@ class GGNCurvature:
             applied: Layer name to the layer's inputs.
         """
         self._along = {
-            name: SampleProjection(applied[name], self._left[name], self._right[name]).along for name in self._names
+            name: SampleProjection(applied[name], self._left[name], self._right[name]).along
+            for name in self._names
+            if name in applied
         }
-        self._squares: dict[str, torch.Tensor | float] = dict.fromkeys(self._names, 0.0)
+        self._squares: dict[str, torch.Tensor | float] = dict.fromkeys(self._along, 0.0)
 
     def on_root_column(self, gradients: Gradients) -> None:
         """Add one column of the loss Hessian's root.
@@ -57,7 +60,7 @@ class GGNCurvature:
         Args:
             gradients: Layer name to the column pulled back to the layer's output.
         """
-        for name in self._left.keys() & gradients.keys():
+        for name in self._along.keys() & gradients.keys():
             self._squares[name] += self._along[name](gradients[name]).square_()
 
     def on_loss_gradient(self, gradients: Gradients) -> None:
@@ -67,7 +70,7 @@ class GGNCurvature:
             gradients: Layer name to the loss gradient at the layer's output.
         """
         if self.needs_loss_gradient:
-            for name in self._left.keys() & gradients.keys():
+            for name in self._along.keys() & gradients.keys():
                 self._slopes[name].append(self._along[name](gradients[name]).double().cpu())
 
     def on_batch_end(self) -> None:
@@ -82,7 +85,7 @@ class GGNCurvature:
             Layer name to curvature.
         """
         found = {}
-        for name in self._names:
+        for name in (name for name in self._names if self._curvatures[name]):
             per_sample = torch.cat(self._curvatures[name])
             slopes = torch.cat(self._slopes[name]) if self._slopes[name] else None
             h = per_sample.mean(0)

@@ -4,8 +4,8 @@ import torch
 from torch import nn
 
 from layercurv.curvature.losses import CrossEntropy
+from layercurv.curvature.objective import network_output
 from layercurv.curvature.precision import full_precision
-from layercurv.curvature.tape import network_output
 
 
 @torch.no_grad()

@@ -1,24 +1,46 @@
-"""Losses as the curvature engines need them: the sum over samples, its gradient, its Hessian's root and quadratic form.
+"""Losses, and what the engines need of them.
+
+What is measured is always the mean over all samples: with L_b the loss of micro-batch b and N_b its samples,
+
+    L = sum_b N_b L_b / sum_b N_b        if the loss is a mean over a batch
+    L = sum_b L_b / sum_b N_b            if it is a sum
+
+Three kinds, from the least asked to the fastest measured:
+
+- `BatchLoss`: any function of network and batch. Only double backpropagation measures it.
+- `OutputLoss`: any function of outputs and targets. The forward engine measures it too.
+- a `Loss`: gradient, quadratic form and root of its Hessian in the outputs. All engines.
 
 The Hessian of the per-sample loss in the network's output f is S S^T. All values are per sample: whoever averages
 divides by the number of samples, once. A sample may hold several positions (the tokens of a text); its loss is then the
 mean over them.
 """
 
-import math
-from collections.abc import Iterator
+import copy
+import inspect
+from collections.abc import Callable, Iterator
 from typing import Protocol, runtime_checkable
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
-from layercurv.errors import InputError
+from layercurv.curvature.cross_entropy import CrossEntropy
+from layercurv.curvature.entrywise import EntrywiseLoss, SquaredError
+from layercurv.errors import InputError, choose
+
+__all__ = ["BatchLoss", "CrossEntropy", "EntrywiseLoss", "Loss", "ModelLoss", "OutputLoss", "SquaredError", "as_loss"]
+
+# Convex in each entry of the output, with every option torch has.
+_ENTRYWISE = (nn.BCEWithLogitsLoss, nn.HuberLoss, nn.MSELoss, nn.PoissonNLLLoss, nn.SmoothL1Loss)
 
 
 @runtime_checkable
 class Loss(Protocol):
-    """A loss that is a mean over samples of a convex function of the network's output."""
+    """A loss that is a mean over samples of a convex function of the network's output.
+
+    `root_columns`, `sampled_columns` and `quadratic_form` are given the targets as last argument if they take one of
+    that name.
+    """
 
     def sum_loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Return the sum of the per-sample losses."""
@@ -39,230 +61,207 @@ class Loss(Protocol):
         """Return t^T S S^T t for each sample, [K, N], for tangents [K, *outputs.shape]."""
 
 
-class CrossEntropy:
-    """Softmax cross-entropy in nats; outputs are logits [N, C] or [N, T, C], targets class indices [N] or [N, T]."""
+class BatchLoss:
+    """Any function of network and batch, measured by double backpropagation.
 
-    def sum_loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Return the summed cross-entropy of the samples, each a mean over its T positions.
+    Example:
+        >>> loss = BatchLoss(lambda model, batch: model(batch[0]).square().mean(), reduction="mean")
+    """
+
+    def __init__(
+        self,
+        function: Callable[[nn.Module, object], torch.Tensor],
+        reduction: str,
+        n_samples: Callable[[object], int] | None = None,
+    ):
+        """Take the function and say what it returns.
 
         Args:
-            outputs: Logits [N, C] or [N, T, C].
-            targets: Labels [N] or [N, T].
+            function: (network, batch as it came) to a scalar that depends on the network's weights.
+            reduction: "mean" if it is a mean over the batch's samples, "sum" if it is their sum.
+            n_samples: The number of samples of a batch, where its tensors do not tell.
+        """
+        choose("reduction", reduction, {"mean": 0, "sum": 0})
+        self._function, self._is_mean, self._n_samples = function, reduction == "mean", n_samples
+
+    def n_samples(self, batch) -> int:
+        """Count the samples.
+
+        Args:
+            batch: A `Batch`.
+
+        Returns:
+            Their number.
+        """
+        return batch.n_samples if self._n_samples is None else int(self._n_samples(batch.raw))
+
+    def batch_sum(self, model: nn.Module, batch) -> torch.Tensor:
+        """Return the sum over the samples.
+
+        Args:
+            model: The network.
+            batch: A `Batch`.
 
         Returns:
             A scalar.
         """
-        summed = F.cross_entropy(outputs.flatten(0, -2), targets.flatten(), reduction="sum")
-        return summed / _positions(outputs)
+        found = self._function(model, batch.raw)
+        return found * self.n_samples(batch) if self._is_mean else found
 
-    def output_gradient(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Return (p - y) / T.
+
+class ModelLoss(BatchLoss):
+    """The loss that the network returns itself, as transformers' do: `model(**batch).loss`, a mean over the batch."""
+
+    def __init__(self, n_samples: Callable[[object], int] | None = None):
+        """Make it.
 
         Args:
-            outputs: Logits [N, C] or [N, T, C].
-            targets: Labels [N] or [N, T].
+            n_samples: As for `BatchLoss`.
+        """
+        super().__init__(_own_loss, "mean", n_samples)
+
+
+def _own_loss(model: nn.Module, raw) -> torch.Tensor:
+    is_sequence = isinstance(raw, tuple | list)
+    output = model(*raw) if is_sequence else model(**(raw if hasattr(raw, "keys") else vars(raw)))
+    loss = getattr(output, "loss", None)
+    if loss is None:
+        raise InputError(f"ModelLoss: {type(model).__name__} returned no `loss`; is a key `labels` in the batch?")
+    return loss
+
+
+class OutputLoss:
+    """Any function of outputs and targets, such as those of `torch.nn.functional`.
+
+    Its derivatives in the outputs are torch's own.
+
+    Example:
+        >>> loss = OutputLoss(torch.nn.functional.l1_loss, reduction="mean")
+    """
+
+    is_per_sample = False  # it may mix the samples
+
+    def __init__(self, function: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], reduction: str):
+        """Take the function and say what it returns.
+
+        Args:
+            function: (outputs, targets) to a scalar.
+            reduction: "mean" or "sum", over the batch's samples.
+        """
+        choose("reduction", reduction, {"mean": 0, "sum": 0})
+        self._function, self._is_mean = function, reduction == "mean"
+
+    def sum_loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Return the sum over the samples.
+
+        Args:
+            outputs: [N, ...].
+            targets: Whatever the function takes.
+
+        Returns:
+            A scalar.
+        """
+        found = self._function(outputs, targets)
+        return found * len(outputs) if self._is_mean else found
+
+    def output_gradient(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Return the gradient of the sum.
+
+        Args:
+            outputs: [N, ...].
+            targets: Of the batch.
 
         Returns:
             The shape of `outputs`.
         """
-        return (outputs.softmax(-1) - F.one_hot(targets, outputs.shape[-1])) / _positions(outputs)
+        with torch.enable_grad():
+            f = outputs.detach().requires_grad_()
+            return torch.autograd.grad(self.sum_loss(f, targets), f)[0]
 
-    def n_root_columns(self, output_shape: torch.Size) -> int:
-        """Return T (C - 1).
-
-        Args:
-            output_shape: (N, C) or (N, T, C).
-
-        Returns:
-            The number of columns.
-        """
-        return math.prod(output_shape[1:-1]) * (output_shape[-1] - 1)
-
-    def root_columns(self, outputs: torch.Tensor) -> Iterator[torch.Tensor]:
-        """Yield the columns of the Cholesky factor of diag(p) - p p^T.
-
-        The matrix has rank C - 1, and so many columns has its factor: with q_c = p_{c+1} + ... + p_C, column c is
-        sqrt(p_c q_c / q_{c-1}) in row c and -p_i sqrt(p_c / (q_{c-1} q_c)) in the rows i below. (Tanabe and Sagae 1992,
-        J. R. Stat. Soc. B 54, 211.)
+    def quadratic_form(self, outputs: torch.Tensor, tangents: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Return t^T L'' t, by double backpropagation through the loss alone.
 
         Args:
-            outputs: Logits [N, C] or [N, T, C].
-
-        Yields:
-            One column for each of C - 1 classes and T positions, zero at the other positions; shaped like `outputs`.
-        """
-        p = outputs.softmax(-1)
-        tails = p.flip(-1).cumsum(-1).flip(-1)  # q_{c-1} in place c
-        tiny = torch.finfo(p.dtype).tiny
-        scale = 1 / math.sqrt(_positions(outputs))
-        for c in range(p.shape[-1] - 1):
-            before, after = tails[..., c], tails[..., c + 1]
-            column = torch.zeros_like(p)
-            column[..., c] = (p[..., c] * after / before.clamp_min(tiny)).sqrt()
-            below = (p[..., c] / before.clamp_min(tiny)).sqrt() / after.clamp_min(tiny).sqrt()
-            column[..., c + 1 :] = -p[..., c + 1 :] * below.unsqueeze(-1)
-            yield from _one_position_each(column * scale)
-
-    def sampled_columns(self, outputs: torch.Tensor, count: int, generator: torch.Generator) -> Iterator[torch.Tensor]:
-        """Yield (p - y) / sqrt(T count) with labels y drawn from the network's own p, at each position by itself.
-
-        (The Monte Carlo Fisher of Martens and Grosse 2015.)
-
-        Args:
-            outputs: Logits [N, C] or [N, T, C].
-            count: How many columns.
-            generator: Source of the labels, on the CPU.
-
-        Yields:
-            Columns shaped like `outputs`.
-        """
-        for _ in range(count):
-            drawn = self.sample_targets(outputs, generator)
-            yield self.output_gradient(outputs, drawn) * math.sqrt(_positions(outputs) / count)
-
-    def sample_targets(self, outputs: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """Draw labels from the network's own probabilities, at each position by itself.
-
-        Args:
-            outputs: Logits [N, C] or [N, T, C].
-            generator: Source of the labels, on the CPU.
-
-        Returns:
-            Labels [N] or [N, T].
-        """
-        p = outputs.softmax(-1).flatten(0, -2).cpu()
-        return torch.multinomial(p, 1, generator=generator).reshape(outputs.shape[:-1]).to(outputs.device)
-
-    def quadratic_form(self, outputs: torch.Tensor, tangents: torch.Tensor) -> torch.Tensor:
-        """Return the variance of each tangent under the softmax's probabilities, averaged over positions.
-
-        Args:
-            outputs: Logits [N, C] or [N, T, C].
+            outputs: [N, ...].
             tangents: [K, *outputs.shape].
+            targets: Of the batch.
 
         Returns:
-            [K, N].
+            [K, N]; what mixes samples is put down to one of them.
         """
-        p = outputs.softmax(-1)
-        centered = tangents - (tangents * p).sum(-1, keepdim=True)
-        variances = (centered.square() * p).sum(-1)
-        return variances.flatten(2).mean(2) if variances.dim() > 2 else variances
+        with torch.enable_grad():
+            f = outputs.detach().requires_grad_()
+            (slope,) = torch.autograd.grad(self.sum_loss(f, targets), f, create_graph=True)
+            if not slope.requires_grad:
+                return tangents.new_zeros(tangents.shape[:2])
+            products = [torch.autograd.grad(slope, f, t, retain_graph=True)[0] for t in tangents]
+        return (torch.stack(products) * tangents).flatten(2).sum(2)
 
 
-def as_loss(loss) -> Loss:
-    """Accept a loss of this module, or torch's cross-entropy where it means the same.
+class _WithoutTargets:
+    """An own `Loss` whose Hessian does not ask for the targets."""
 
-    Args:
-        loss: A `Loss`, or `nn.CrossEntropyLoss()` with no option set.
+    is_per_sample = True
 
-    Returns:
-        The loss.
-
-    Raises:
-        InputError: If it is another loss, or not a mean over samples.
-    """
-    if isinstance(loss, Loss):
-        return loss
-    known = "expected CrossEntropy(), SquaredError(), nn.CrossEntropyLoss(), or an object with the methods of `Loss`"
-    if getattr(loss, "reduction", "mean") != "mean":
-        raise InputError(f"loss: expected a mean over samples, got {type(loss).__name__}(reduction={loss.reduction!r})")
-    if type(loss) is not nn.CrossEntropyLoss:
-        raise InputError(f"loss: {known}, got {type(loss).__name__}")
-    if loss.weight is not None or loss.label_smoothing or loss.ignore_index != nn.CrossEntropyLoss().ignore_index:
-        raise InputError(f"loss: {known}; got nn.CrossEntropyLoss with class weights, label smoothing or ignore_index")
-    return CrossEntropy()
+    def __init__(self, loss: Loss):
+        self.sum_loss, self.output_gradient = loss.sum_loss, loss.output_gradient
+        self.n_root_columns = lambda shape, _targets=None: loss.n_root_columns(shape)
+        self.root_columns = lambda outputs, _targets=None: loss.root_columns(outputs)
+        self.quadratic_form = lambda outputs, tangents, _targets=None: loss.quadratic_form(outputs, tangents)
+        self.sampled_columns = lambda outputs, count, generator, _targets=None: loss.sampled_columns(
+            outputs, count, generator
+        )
 
 
-class SquaredError:
-    """Half the squared distance, summed over outputs; outputs and targets [N, ...]."""
+class _TorchEntrywise(EntrywiseLoss):
+    """A loss module of torch: its own value, even where it broadcasts, and its derivatives entry by entry."""
+
+    def __init__(self, module: nn.modules.loss._Loss):
+        entries = copy.copy(module)
+        entries.reduction = "none"
+        super().__init__(entries)
+        self._module = module
 
     def sum_loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Return half the summed squares.
-
-        Args:
-            outputs: [N, ...].
-            targets: The same shape.
-
-        Returns:
-            A scalar.
-        """
-        return 0.5 * (outputs - targets).square().sum()
-
-    def output_gradient(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Return outputs - targets.
-
-        Args:
-            outputs: [N, ...].
-            targets: The same shape.
-
-        Returns:
-            The same shape.
-        """
-        return outputs - targets
-
-    def n_root_columns(self, output_shape: torch.Size) -> int:
-        """Return the number of outputs of one sample.
-
-        Args:
-            output_shape: (N, ...).
-
-        Returns:
-            The number of columns.
-        """
-        return math.prod(output_shape[1:])
-
-    def root_columns(self, outputs: torch.Tensor) -> Iterator[torch.Tensor]:
-        """Yield the unit vectors: the Hessian is the identity.
-
-        Args:
-            outputs: [N, ...].
-
-        Yields:
-            One column for each output; shaped like `outputs`.
-        """
-        for c in range(self.n_root_columns(outputs.shape)):
-            column = torch.zeros_like(outputs)
-            column.view(len(outputs), -1)[:, c] = 1
-            yield column
-
-    def sampled_columns(self, outputs: torch.Tensor, count: int, generator: torch.Generator) -> Iterator[torch.Tensor]:
-        """Yield standard normal numbers over sqrt(count).
-
-        Args:
-            outputs: [N, ...].
-            count: How many columns.
-            generator: Source of the numbers, on the CPU.
-
-        Yields:
-            Columns shaped like `outputs`.
-        """
-        for _ in range(count):
-            drawn = torch.randn(outputs.shape, generator=generator, dtype=outputs.dtype).to(outputs.device)
-            yield drawn / math.sqrt(count)
-
-    def quadratic_form(self, outputs: torch.Tensor, tangents: torch.Tensor) -> torch.Tensor:
-        """Return the squared norm of each tangent.
-
-        Args:
-            outputs: [N, ...].
-            tangents: [K, *outputs.shape].
-
-        Returns:
-            [K, N].
-        """
-        return tangents.flatten(2).square().sum(2)
+        return self._module(outputs, targets) * len(outputs)
 
 
-def _positions(outputs: torch.Tensor) -> int:
-    return math.prod(outputs.shape[1:-1])
+def as_loss(loss):
+    """Accept a loss of any kind.
+
+    Args:
+        loss: A `Loss`; a `BatchLoss` or `OutputLoss`; a loss module of torch with `reduction="mean"`; or an object that
+            has only the method `sum_loss(outputs, targets)`.
+
+    Returns:
+        The loss, as the engines take it.
+
+    Raises:
+        InputError: If it is a plain function, whose reduction is not known, or torch's with another reduction.
+    """
+    if isinstance(loss, BatchLoss | OutputLoss | CrossEntropy | EntrywiseLoss | _WithoutTargets):
+        return loss
+    if isinstance(loss, Loss):
+        return loss if "targets" in inspect.signature(loss.quadratic_form).parameters else _WithoutTargets(loss)
+    if hasattr(loss, "sum_loss"):
+        return OutputLoss(loss.sum_loss, "sum")
+    if isinstance(loss, nn.modules.loss._Loss):
+        return _of_torch(loss)
+    raise InputError(
+        f"loss: got {type(loss).__name__}, whose reduction is not known; expected CrossEntropy(), SquaredError(), a "
+        'loss module of torch, OutputLoss(function of outputs and targets, reduction="mean"), BatchLoss(function of '
+        'model and batch, reduction="mean") or ModelLoss() for transformers'
+    )
 
 
-def _one_position_each(column: torch.Tensor) -> Iterator[torch.Tensor]:
-    # [N, T, C] -> T tensors that are zero at all positions but one; [N, C] as it is
-    if column.dim() == 2:
-        yield column
-        return
-    for t in range(column.shape[1]):
-        alone = torch.zeros_like(column)
-        alone[:, t] = column[:, t]
-        yield alone
+def _of_torch(loss: nn.modules.loss._Loss):
+    if loss.reduction != "mean":
+        raise InputError(
+            f"loss: expected a mean over samples, got {type(loss).__name__}(reduction={loss.reduction!r}); "
+            "what is measured is the mean"
+        )
+    if type(loss) is nn.CrossEntropyLoss:
+        return CrossEntropy(loss.ignore_index, loss.weight, loss.label_smoothing, class_axis=None)
+    if type(loss) in _ENTRYWISE:
+        return _TorchEntrywise(loss)
+    return OutputLoss(loss, "mean")

@@ -15,6 +15,7 @@ import torch
 
 from layercurv.curvature.directions import Directions
 from layercurv.curvature.layers import WeightLayer
+from layercurv.curvature.precision import measured_dtype
 from layercurv.curvature.projection import SampleProjection
 from layercurv.curvature.sweep import Gradients
 from layercurv.curvature.uses import AppliedLayer
@@ -45,8 +46,8 @@ class DirectionalMoments:
         """
         self.needs_root_columns = ggn
         self._names = [layer.name for layer in layers]
-        self._left = {la.name: directions[la.name].left.to(la.weight.dtype) for la in layers}
-        self._right = {la.name: directions[la.name].right.to(la.weight.dtype) for la in layers}
+        self._left = {la.name: directions[la.name].left.to(measured_dtype(la.weight)) for la in layers}
+        self._right = {la.name: directions[la.name].right.to(measured_dtype(la.weight)) for la in layers}
         kinds = ("mean", "second_moment", "ggn")
         self._sums = {
             name: {kind: torch.zeros_like(directions[name].singular_values) for kind in kinds} for name in self._names

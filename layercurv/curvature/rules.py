@@ -25,7 +25,13 @@ _AFFINE = (
     *("embedding", "expand", "flip", "gather", "index", "index_select", "mean", "neg", "permute", "pixel_shuffle"),
     *("reflection_pad1d", "reflection_pad2d", "repeat", "replication_pad1d", "replication_pad2d", "roll", "select"),
     *("slice", "split", "split_with_sizes", "squeeze", "stack", "sum", "t", "transpose", "tril", "triu", "unbind"),
-    *("unsqueeze", "where"),
+    *(
+        "unsqueeze",
+        "upsample_bicubic2d",
+        "upsample_bilinear2d",
+        "upsample_linear1d",
+    ),
+    *("upsample_trilinear3d", "where"),
 )
 _KINKED = (
     *("_prelu_kernel", "abs", "clamp", "clamp_max", "clamp_min", "hardtanh", "leaky_relu", "relu"),
@@ -84,6 +90,8 @@ def unsupported(operation: Operation, moving: frozenset[int], tape: Tape) -> str
     if operation.name not in RULES:
         return f"there is no rule for {operation.op}"
     rule = RULES[operation.name]
+    if not tape.complex.isdisjoint({*operation.inputs, *operation.outputs}):
+        return f"{operation.op} on complex numbers"
     if rule.moves_first_output_only and any(tape.readers(i) for i in tape.floating.intersection(operation.outputs[1:])):
         return f"{operation.op} with its statistics in use"
     return rule.unsupported(operation, moving)

@@ -15,8 +15,8 @@ from torch import nn
 
 from layercurv.curvature.layers import WeightLayer
 from layercurv.curvature.losses import Loss, as_loss
-from layercurv.curvature.tape import network_output
-from layercurv.curvature.traced import require_eval_mode
+from layercurv.curvature.measuring import require_eval_mode
+from layercurv.curvature.objective import network_output
 from layercurv.errors import InputError, choose
 
 OPERATORS = {"hessian": curvlinops.HessianLinearOperator, "ggn": curvlinops.GGNLinearOperator}

@@ -1,7 +1,8 @@
 """One pass over micro-batches, shared by all visitors and layers.
 
 Each micro-batch costs a forward pass, a backward pass per column of the loss Hessian's root if a visitor asks for them,
-and one more if a visitor asks for the gradient of the loss itself. No weight gradients are formed.
+one more if a visitor asks for the gradient of the loss itself, and one that tells whether samples are independent. No
+weight gradients are formed.
 """
 
 import functools
@@ -11,9 +12,13 @@ from typing import Protocol
 import torch
 from torch import nn
 
+from layercurv.curvature.batches import as_batches
 from layercurv.curvature.layers import WeightLayer
-from layercurv.curvature.losses import Loss
-from layercurv.curvature.precision import full_precision
+from layercurv.curvature.losses import Loss, as_loss
+from layercurv.curvature.measuring import measuring
+from layercurv.curvature.objective import Objective
+from layercurv.curvature.proof import failures
+from layercurv.curvature.separation import SampleSeparation
 from layercurv.curvature.traced import TracedBatch, TracedNetwork
 from layercurv.curvature.uses import AppliedLayer
 from layercurv.errors import InputError
@@ -46,7 +51,7 @@ class Visitor(Protocol):
 def sweep(
     model: nn.Module,
     loss: Loss,
-    batches: Sequence[tuple[torch.Tensor, torch.Tensor]],
+    batches: Iterable,
     layers: list[WeightLayer],
     visitors: Sequence[Visitor],
     first: int = 0,
@@ -59,8 +64,8 @@ def sweep(
 
     Args:
         model: The network, in eval mode.
-        loss: The loss.
-        batches: Micro-batches (inputs, targets). Memory holds one micro-batch's activations at a time.
+        loss: The loss; one with a root of its Hessian.
+        batches: Micro-batches of any kind that `Batches` takes. Memory holds one micro-batch's activations at a time.
         layers: The layers visitors ask about.
         visitors: What accumulates.
         first: Index of the first micro-batch to visit, when earlier ones are already in the visitors' sums.
@@ -72,49 +77,58 @@ def sweep(
         seed: Of the random columns, which depend on it and on the micro-batch's index only.
 
     Raises:
-        InputError: If there is no micro-batch, or a layer's inputs cannot be told apart by sample.
+        InputError: If there is no micro-batch, or for any of them it is not proven that the layers' per-sample
+            gradients are those of the user's own network and loss (see `proof`).
     """
-    if not batches:
-        raise InputError("expected at least one micro-batch, got none")
-    network = network or TracedNetwork(model, layers)
-    names = [layer.name for layer in layers]
-    for index in range(first, len(batches)):
-        inputs, targets = batches[index]
-        traced = network.at(inputs)
-        for name in names:
-            reason = traced.why_not_apart(name)
-            if reason is not None:
-                raise InputError(f"layer {name}: no per-sample gradients: {reason}")
-        with full_precision():
+    loss, batches, names = as_loss(loss), as_batches(batches), [layer.name for layer in layers]
+    with measuring(model, layers) as cast_to:
+        objective = Objective(model, loss, cast_to)
+        network = network or TracedNetwork(model, layers)
+        for index, batch in enumerate(batches):
+            if index < first:
+                continue
+            traced = network.record(objective.prepared(batch))
+            reasons = {name: traced.why_not_apart(name) for name in names}
+            _raise_first({name: reason for name, reason in reasons.items() if reason is not None})
+            _raise_first(failures(objective, network, traced, names, needs_root=False))
             generator = torch.Generator().manual_seed(seed * 2**20 + index)
-            columns = functools.partial(_columns, loss, n_sampled, generator)
-            outputs = _visit(traced, names, loss, targets, visitors, columns)
-        if index == len(batches) - 1 and index > first:
-            network.require_faithful(inputs, outputs)
-        if after_batch is not None:
-            after_batch(index + 1)
+            _raise_first(visit(traced, names, loss, visitors, n_sampled, generator))
+            if after_batch is not None:
+                after_batch(index + 1)
 
 
-def _columns(loss: Loss, n_sampled: int | None, generator: torch.Generator, outputs: torch.Tensor):
-    if n_sampled is None:
-        return loss.root_columns(outputs)
-    return loss.sampled_columns(outputs, n_sampled, generator)
+def _raise_first(reasons: dict[str, str]) -> None:
+    for name, reason in reasons.items():
+        raise InputError(f"layer {name}: no per-sample gradients: {reason}")
 
 
-def _visit(
+def visit(
     traced: TracedBatch,
     names: list[str],
     loss: Loss,
-    targets: torch.Tensor,
     visitors: Sequence[Visitor],
-    columns: Callable[[torch.Tensor], Iterable[torch.Tensor]],
-) -> torch.Tensor:
+    n_sampled: int | None = None,
+    generator: torch.Generator | None = None,
+) -> dict[str, str]:
+    """Show one micro-batch to the visitors.
+
+    Args:
+        traced: The network's operations on it.
+        names: The layers.
+        loss: The loss.
+        visitors: What accumulates.
+        n_sampled: As for `sweep`.
+        generator: Of sampled columns.
+
+    Returns:
+        Layer name to why its samples cannot be told apart, seen only now: what the visitors have of it does not count.
+    """
     uses = {name: traced.routes[name].use for name in names}
     ends = {name: use.output for name, use in uses.items()}
-    values = traced.tape.replay(traced.inputs, {*ends.values(), *(u.input for u in uses.values())}, ends.values())
-    outputs = values[traced.tape.network_output]
+    kept = {*ends.values(), *(use.input for use in uses.values())}
+    values = traced.tape.replay(traced.batch, kept, ends.values())
+    outputs, targets = values[traced.tape.network_output], traced.batch.targets
     require_finite(outputs)
-
     first = [values[end] for end in ends.values() if values[end].is_leaf]
 
     def pull_back(column: torch.Tensor, see: list[Callable[[Gradients], None]]) -> None:
@@ -130,17 +144,29 @@ def _visit(
 
     with torch.no_grad():
         applied = {name: AppliedLayer(use, values[use.input], traced.n_samples) for name, use in uses.items()}
+        separation = SampleSeparation(applied, traced.tape.eps)
         for visitor in visitors:
             visitor.on_inputs(applied)
         see = [visitor.on_root_column for visitor in visitors if visitor.needs_root_columns]
-        for column in columns(outputs) if see else ():
-            pull_back(column, see)
+        for column in _columns(loss, outputs, targets, n_sampled, generator) if see else ():
+            separation.next_column(column)
+            pull_back(column, [*see, separation.see])
         see = [visitor.on_loss_gradient for visitor in visitors if visitor.needs_loss_gradient]
         if see:
-            pull_back(loss.output_gradient(outputs, targets), see)
+            column = loss.output_gradient(outputs, targets)
+            separation.next_column(column)
+            pull_back(column, [*see, separation.see])
+        for r, column in separation.scaled_columns(traced.n_samples):
+            pull_back(column, [functools.partial(separation.compare, r)])
         for visitor in visitors:
             visitor.on_batch_end()
-    return outputs.detach()
+    return separation.reasons
+
+
+def _columns(loss: Loss, outputs: torch.Tensor, targets, n_sampled: int | None, generator) -> Iterable[torch.Tensor]:
+    if n_sampled is None:
+        return loss.root_columns(outputs, targets)
+    return loss.sampled_columns(outputs, n_sampled, generator, targets)
 
 
 def require_finite(outputs: torch.Tensor) -> None:

@@ -13,23 +13,24 @@ behind the layer. Double backpropagation, or forward-over-reverse, takes that pa
 The sum over operations is how edge pushing assembles a Hessian (Gower and Mello 2012, Optim. Methods Softw. 27, 251).
 """
 
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
 import torch
 from torch.utils._pytree import tree_map
 
 from layercurv.curvature.derivatives import Point, Push
-from layercurv.curvature.directions import Directions
+from layercurv.curvature.directions import Directions, TensorDirections
 from layercurv.curvature.layer_curvature import LayerCurvature
 from layercurv.curvature.layers import WeightLayer
 from layercurv.curvature.losses import Loss
-from layercurv.curvature.precision import full_precision
 from layercurv.curvature.rules import RULES, moving_leaves
+from layercurv.curvature.separation import is_scaled, sample_scales, scaled
 from layercurv.curvature.sweep import require_finite
 from layercurv.curvature.tape import Value
-from layercurv.curvature.traced import Route, TracedBatch, TracedNetwork
+from layercurv.curvature.traced import Route, TracedBatch
 
 _TEMPORARIES = 3  # tensors as large as the tangents that one operation may hold at a time
 _LARGEST_BYTES = 16 * 2**20  # larger tangents are slower on CPUs (glibc maps them anew each time), not faster on GPUs
@@ -48,14 +49,13 @@ class Directional:
 class Linearization:
     """A network at one micro-batch, ready to move tangents."""
 
-    def __init__(self, traced: TracedBatch, layers: list[str], loss: Loss, targets: torch.Tensor):
+    def __init__(self, traced: TracedBatch, layers: list[str], loss: Loss):
         """Run the network once forward and once backward.
 
         Args:
-            traced: The network's operations on the micro-batch's inputs.
+            traced: The network's operations on the micro-batch.
             layers: Names of the layers that will be asked for.
             loss: The loss.
-            targets: Of the micro-batch.
         """
         self._traced, self._loss, tape = traced, loss, traced.tape
         self._routes = {name: traced.routes[name] for name in layers}
@@ -65,16 +65,24 @@ class Linearization:
         bent = [p for p in positions if not RULES[tape.operations[p].name].is_affine(leaves[p])]
         read = {p: _values_read(tape.operations[p], leaves[p]) for p in positions}
         applied = {r.use.input for r in self._routes.values() if r.use is not None}
-        kept = applied.union((tape.operations[p].outputs[0] for p in bent), *read.values())
-        values = tape.replay(traced.inputs, kept, {r.start for r in self._routes.values()})
+        kept = applied.union(
+            (r.start for r in self._routes.values()), (tape.operations[p].outputs[0] for p in bent), *read.values()
+        )
+        values = tape.replay(traced.batch, kept, {r.start for r in self._routes.values()})
         output = values[tape.network_output]
         self.outputs = output.detach()
-        self._output_gradient = loss.output_gradient(self.outputs, targets)
-        adjoints = _adjoints(output, [values[tape.operations[p].outputs[0]] for p in bent], self._output_gradient)
+        # Where the outputs' first axis is not that of the samples, the mean over it counts for each sample.
+        self._scale = traced.n_samples / len(output)
+        self._output_gradient = loss.output_gradient(self.outputs, traced.batch.targets) * self._scale
+        ends = [values[tape.operations[p].outputs[0]] for p in bent]
+        adjoints = _adjoints(output, ends, self._output_gradient)
+        starts = [values[r.start] for r in self._routes.values() if values[r.start].is_leaf]
+        self.is_apart, by_sample = self._separation(output, ends, adjoints, starts)
+        self._by_sample = {p for p, is_apart in zip(bent, by_sample, strict=True) if is_apart}
         weighted = dict(zip(bent, adjoints, strict=True))
         # The graph is not needed any more; what each operation keeps for its tangents takes the place of what it read.
         values = {index: values[index].detach() for index in applied.union(*read.values())}
-        del output, adjoints
+        del output, adjoints, ends, starts
         self._values = {index: values[index] for index in applied}
         last_read = {index: p for p in positions for index in read[p]}
         self._push = {}
@@ -84,42 +92,62 @@ class Linearization:
                 if last_read[index] == p:
                     del values[index]
 
-    def along(self, name: str, left: torch.Tensor, right: torch.Tensor) -> Directional:
-        """Move one layer's weight along K directions u_k v_k^T.
+    def _separation(self, output, ends: list[torch.Tensor], adjoints: list[torch.Tensor], starts) -> tuple[bool, list]:
+        # Whether slopes and GGN values, and the bends of each operation, belong to single samples.
+        n = self._traced.n_samples
+        if len(output) != n or not getattr(self._loss, "is_per_sample", True):
+            return False, [False] * len(ends)
+        found = [True] * len(ends)
+
+        def compare(place: int, r: torch.Tensor, again: torch.Tensor) -> None:
+            found[place] = found[place] and is_scaled(again, adjoints[place], r, self._traced.tape.eps)
+
+        for r in sample_scales(n, self._output_gradient):
+            hooks = [end.register_hook(functools.partial(compare, place, r)) for place, end in enumerate(ends)]
+            torch.autograd.grad(output, starts, scaled(self._output_gradient, r), retain_graph=True, allow_unused=True)
+            for hook in hooks:
+                hook.remove()
+        return True, found
+
+    def along(self, name: str, directions: Directions | TensorDirections) -> Directional:
+        """Move one layer's weight along K directions.
 
         Args:
             name: The layer.
-            left: Columns u_k, [m, K].
-            right: Columns v_k, [n, K].
+            directions: Its directions, or some of them, in the dtype of the weight.
 
         Returns:
             What that does to the loss.
         """
         route, output = self._routes[name], self._traced.tape.network_output
-        bends = left.new_zeros(left.shape[1], self._traced.n_samples, dtype=torch.float64)
+        first = self._first_tangent(route, directions)
+        bends = first.new_zeros(len(first), self._traced.n_samples, dtype=torch.float64)
         shared = torch.zeros_like(bends[:, 0])
-        tangents = {route.start: self._first_tangent(route, left, right)}
+        tangents = {route.start: first}
         last_use = {index: p for p in route.operations for index in self._traced.tape.operations[p].inputs}
         for position in route.operations:
             operation = self._traced.tape.operations[position]
             given = [tangents.get(x.index) if isinstance(x, Value) else None for x in operation.leaves]
             moved, bend = self._push[position](given)
-            if bend is not None and bend.shape[1] == bends.shape[1]:
+            if bend is not None and position in self._by_sample:
                 bends += bend
             elif bend is not None:
-                shared += bend.squeeze(1)
+                shared += bend.sum(1)
             tangents |= dict(zip(operation.outputs, moved, strict=False))
             for index in {*operation.inputs, *operation.outputs}:
                 if last_use.get(index, -1) <= position and index != output:
                     tangents.pop(index, None)
         t = tangents[output]
         slopes = (t * self._output_gradient).flatten(2).sum(2)
-        return Directional(slopes.double(), self._loss.quadratic_form(self.outputs, t).double(), bends, shared)
+        ggn = self._loss.quadratic_form(self.outputs, t, self._traced.batch.targets) * self._scale
+        return Directional(slopes.double(), ggn.double(), bends, shared)
 
-    def _first_tangent(self, route: Route, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    def _first_tangent(self, route: Route, directions: Directions | TensorDirections) -> torch.Tensor:
+        if isinstance(directions, TensorDirections):
+            return directions.tensors
         if route.use is None:
-            return route.layer.from_matrix(torch.einsum("mk,nk->kmn", left, right))
-        return route.use.output_tangents(self._values[route.use.input], left, right)
+            return route.layer.from_matrix(torch.einsum("mk,nk->kmn", directions.left, directions.right))
+        return route.use.output_tangents(self._values[route.use.input], directions.left, directions.right)
 
     def _prepare(self, position: int, moving: frozenset[int], adjoint, values: dict, read: set[int]) -> Push:
         def resolve(leaf):
@@ -131,55 +159,77 @@ class Linearization:
         args, kwargs = tree_map(resolve, (operation.args, operation.kwargs))
         outputs = [values[index] if index in read else None for index in operation.outputs]
         of_leaves = [shapes[x.index] if isinstance(x, Value) else None for x in operation.leaves]
-        n = self._traced.n_samples if operation.outputs[0] in self._traced.sample_major else 1
+        n = self._traced.n_samples if position in self._by_sample else 1
         return RULES[operation.name].push(Point(operation, args, kwargs, of_leaves, outputs, moving, adjoint, n))
 
 
-def tangent_curvature(
-    network: TracedNetwork,
-    loss: Loss,
-    batches: Sequence[tuple[torch.Tensor, torch.Tensor]],
-    directions: dict[str, Directions],
-    layers: list[WeightLayer],
-) -> dict[str, LayerCurvature]:
-    """Measure h_k, the GGN value and the slopes of some layers.
+class TangentCurvature:
+    """Collects h_k, the GGN value and the slopes of some layers, micro-batch by micro-batch.
 
     Memory: values and adjoints of the operations behind the first layer, two to three times what a training step keeps
     of a transformer; and as many directions at a time as make their tangents half as large as all that the forward pass
     makes, no single tangent larger than `_LARGEST_BYTES`.
-
-    Args:
-        network: The network, traced.
-        loss: The loss.
-        batches: Micro-batches (inputs, targets).
-        directions: Layer name to directions.
-        layers: The layers.
-
-    Returns:
-        Layer name to curvature, on the CPU.
     """
-    parts: dict[str, list[Directional]] = {layer.name: [] for layer in layers}
-    for index, (inputs, targets) in enumerate(batches):
-        traced = network.at(inputs)
-        with full_precision():
-            linear = Linearization(traced, list(parts), loss, targets)
-            require_finite(linear.outputs)
-            with torch.no_grad():
-                for layer in layers:
-                    parts[layer.name].append(_along_all(linear, traced, layer, directions[layer.name]))
-        if index == len(batches) - 1 and index > 0:
-            network.require_faithful(inputs, linear.outputs)
-    return {name: _combine(found) for name, found in parts.items()}
+
+    def __init__(self, loss: Loss, directions: dict, layers: list[WeightLayer]):
+        """Start empty.
+
+        Args:
+            loss: The loss.
+            directions: Layer name to directions.
+            layers: The layers.
+        """
+        self._loss, self._directions, self._layers = loss, directions, layers
+        self._parts: dict[str, list[Directional]] = {layer.name: [] for layer in layers}
+        self._is_apart, self._n_samples = True, 0
+
+    def add(self, traced: TracedBatch, names: list[str]) -> None:
+        """Measure one micro-batch.
+
+        Args:
+            traced: The network's operations on it.
+            names: The layers that still count.
+        """
+        layers = [layer for layer in self._layers if layer.name in names]
+        if not layers:
+            return
+        linear = Linearization(traced, [layer.name for layer in layers], self._loss)
+        require_finite(linear.outputs)
+        self._is_apart = self._is_apart and linear.is_apart
+        self._n_samples += traced.n_samples
+        with torch.no_grad():
+            for layer in layers:
+                self._parts[layer.name].append(_along_all(linear, traced, layer, self._directions[layer.name]))
+
+    def result(self, name: str) -> LayerCurvature:
+        """Put a layer's micro-batches together.
+
+        Args:
+            name: The layer.
+
+        Returns:
+            Its curvature, on the CPU.
+        """
+        return _combine(self._parts[name], self._n_samples, self._is_apart)
 
 
-def _along_all(linear: Linearization, traced: TracedBatch, layer: WeightLayer, directions: Directions) -> Directional:
-    left, right = directions.left.to(layer.weight.dtype), directions.right.to(layer.weight.dtype)
-    size = _directions_at_a_time(traced, layer)
-    pairs = zip(left.split(size, 1), right.split(size, 1), strict=True)
-    chunks = [linear.along(layer.name, u, v) for u, v in pairs]
+def _along_all(linear: Linearization, traced: TracedBatch, layer: WeightLayer, directions) -> Directional:
+    chunks = [
+        linear.along(layer.name, some) for some in _chunks(directions, _directions_at_a_time(traced, layer), layer)
+    ]
     return Directional(
         *(torch.cat([getattr(chunk, field.name) for chunk in chunks]).cpu() for field in fields(Directional))
     )
+
+
+def _chunks(directions: Directions | TensorDirections, size: int, layer: WeightLayer) -> Iterator:
+    dtype = layer.weight.dtype
+    if isinstance(directions, TensorDirections):
+        yield from (TensorDirections(some) for some in directions.tensors.to(dtype).split(size))
+        return
+    sides = (directions.left.to(dtype).split(size, 1), directions.right.to(dtype).split(size, 1))
+    for left, right in zip(*sides, strict=True):
+        yield Directions(directions.singular_values[: left.shape[1]], left, right, directions.is_null[: left.shape[1]])
 
 
 def _directions_at_a_time(traced: TracedBatch, layer: WeightLayer) -> int:
@@ -197,13 +247,14 @@ def _directions_at_a_time(traced: TracedBatch, layer: WeightLayer) -> int:
     return max(1, min(activations // (2 * _TEMPORARIES * together), _LARGEST_BYTES // largest))
 
 
-def _combine(parts: list[Directional]) -> LayerCurvature:
-    slopes, ggn, bends = (torch.cat([getattr(p, key) for p in parts], 1) for key in ("slopes", "ggn", "bends"))
-    n = ggn.shape[1]
+def _combine(parts: list[Directional], n_samples: int, is_apart: bool) -> LayerCurvature:
+    ggn = sum(part.ggn.sum(1) for part in parts) / n_samples
     shared = sum(part.shared_bends for part in parts)
-    per_sample = None if shared.any() else (ggn + bends).T
-    h = (ggn.sum(1) + bends.sum(1) + shared) / n
-    return LayerCurvature(h, ggn.mean(1), per_sample, slopes.T, n, "tangent")
+    h = ggn + (sum(part.bends.sum(1) for part in parts) + shared) / n_samples
+    if not is_apart:
+        return LayerCurvature(h, ggn, None, None, n_samples, "tangent")
+    per_sample = None if shared.any() else torch.cat([(part.ggn + part.bends).T for part in parts])
+    return LayerCurvature(h, ggn, per_sample, torch.cat([part.slopes.T for part in parts]), n_samples, "tangent")
 
 
 def _values_read(operation, moving: frozenset[int]) -> set[int]:
@@ -219,5 +270,5 @@ def _values_read(operation, moving: frozenset[int]) -> set[int]:
 def _adjoints(output: torch.Tensor, values: list[torch.Tensor], gradient: torch.Tensor) -> list[torch.Tensor]:
     if not values:
         return []
-    found = torch.autograd.grad(output, values, gradient, allow_unused=True)
+    found = torch.autograd.grad(output, values, gradient, retain_graph=True, allow_unused=True)
     return [torch.zeros_like(v) if g is None else g for v, g in zip(values, found, strict=True)]

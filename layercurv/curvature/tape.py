@@ -2,6 +2,12 @@
 
 The list holds what is executed, below modules and functions: a GELU is `aten.gelu` wherever it was called from.
 In-place operations are recorded as what they compute, so a value once named keeps its meaning.
+
+A tape holds for the inputs it was recorded from: what a network decides by looking at its values (branches, masks, loop
+counts, numbers taken out of tensors) is on it as it was decided. And it holds what autograd was told, which may be less
+than what was computed: where gradients were off, or a value was detached, the tape has a `detach`. Where autograd was
+told something else altogether, by a custom `autograd.Function` or a hook on gradients, the weights concerned are listed
+in `beyond`.
 """
 
 import itertools
@@ -16,6 +22,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
+from layercurv.curvature.autograd_graph import weights_behind_custom_functions
+from layercurv.curvature.batches import Batch, of_inputs
+from layercurv.curvature.objective import network_output, told
 from layercurv.errors import InputError
 
 # Their derivative is zero wherever there is one, and for `detach` by definition.
@@ -83,10 +92,15 @@ class Tape:
     operations: list[Operation] = field(default_factory=list)
     constants: dict[int, torch.Tensor] = field(default_factory=dict)  # parameters, buffers and the like
     shapes: dict[int, torch.Size] = field(default_factory=dict)  # of every value
-    floating: set[int] = field(default_factory=set)  # values of a floating-point type
+    floating: set[int] = field(default_factory=set)  # values of a floating-point or complex type
+    complex: set[int] = field(default_factory=set)  # values of a complex type
     views: set[int] = field(default_factory=set)  # values without memory of their own
-    network_input: int = 0
+    network_inputs: list[int] = field(default_factory=list)  # one for each tensor among the arguments
     network_output: int = -1
+    eps: float = 0.0  # of the lowest precision that any value has
+    output: torch.Tensor | None = None  # what the network returned when it was recorded
+    opaque: dict[int, str] = field(default_factory=dict)  # values autograd knows more of than the tape, and why
+    beyond: dict[int, str] = field(default_factory=dict)  # weights whose gradients are not those of the tape, and why
 
     def index_of(self, tensor: torch.Tensor) -> int | None:
         """Find a parameter or buffer among the constants.
@@ -118,6 +132,21 @@ class Tape:
                 found.setdefault(index, []).append(position)
         return found
 
+    def reaches(self, index: int) -> set[int]:
+        """Follow a value to everything that was computed from it, what is detached or rounded too.
+
+        Args:
+            index: The value.
+
+        Returns:
+            Indices of the values.
+        """
+        values = {index}
+        for operation in self.operations:
+            if not values.isdisjoint(operation.inputs):
+                values |= self.floating.intersection(operation.outputs)
+        return values
+
     def descendants(self, index: int) -> tuple[set[int], list[int]]:
         """Follow a value to everything that changes with it, smoothly somewhere: masks and signs end the way.
 
@@ -136,12 +165,12 @@ class Tape:
         return values, positions
 
     def replay(
-        self, inputs: torch.Tensor, keep: Iterable[int] = (), differentiate_from: Iterable[int] = ()
+        self, inputs: torch.Tensor | Batch, keep: Iterable[int] = (), differentiate_from: Iterable[int] = ()
     ) -> dict[int, torch.Tensor]:
-        """Run the operations on other inputs of the same shape.
+        """Run the operations.
 
         Args:
-            inputs: The network's input.
+            inputs: The network's input: the one it was recorded from, or one the network treats alike.
             keep: Values to return beside the network's output; all others are freed after their last use.
             differentiate_from: Values with regard to which gradients will be asked for; constants too.
 
@@ -155,7 +184,7 @@ class Tape:
 
     def execute(
         self,
-        inputs: torch.Tensor,
+        inputs: torch.Tensor | Batch,
         values: dict[int, torch.Tensor],
         kept: set[int],
         differentiate_from: Iterable[int] = (),
@@ -175,7 +204,7 @@ class Tape:
         values |= {index: constant.detach() for index, constant in self.constants.items()}
         for index in starts & self.constants.keys():
             values[index] = values[index].requires_grad_()
-        values[self.network_input] = inputs
+        values |= dict(zip(self.network_inputs, of_inputs(inputs).tensors, strict=True))
         last_use = {index: position for position, o in enumerate(self.operations) for index in o.inputs}
         for position, operation in enumerate(self.operations):
             for index, tensor in zip(operation.outputs, _tensors(operation.apply(values)), strict=True):
@@ -188,7 +217,7 @@ class Tape:
                     del values[index]
 
 
-def record(model: nn.Module, inputs: torch.Tensor) -> Tape:
+def record(model: nn.Module, inputs: torch.Tensor | Batch) -> Tape:
     """Record one forward pass.
 
     Attention runs in its plain form (matrix products and a softmax), which has second derivatives.
@@ -198,56 +227,40 @@ def record(model: nn.Module, inputs: torch.Tensor) -> Tape:
         inputs: Its input.
 
     Returns:
-        The tape, for inputs of this shape.
+        The tape, for these inputs.
 
     Raises:
-        InputError: If the network draws random numbers, writes into a view, or returns neither a tensor nor `logits`.
+        InputError: If the network fails, or does what a tape cannot hold.
     """
-    recorder = _Recorder(inputs, itertools.chain(model.parameters(), model.buffers()))
-    with torch.inference_mode(), sdpa_kernel(SDPBackend.MATH), recorder:
-        output = network_output(model, inputs)
+    batch = of_inputs(inputs)
+    recorder = _Recorder(batch.tensors, itertools.chain(model.parameters(), model.buffers()))
+    failed = f"{type(model).__name__}: its forward pass failed"
+    with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), told(failed), recorder:
+        output = network_output(model, batch)
     tape = recorder.tape
-    tape.network_output = recorder.index_of(output)
+    tape.network_output = recorder.value_of(output)
+    tape.output = output.detach()
+    recorder.finish(output)
+    tape.operations = _without_idle_copies(tape)
     read = {index for operation in tape.operations for index in operation.inputs}
-    tape.constants = {i: t.clone() if t.is_inference() else t for i, t in tape.constants.items() if i in read}
+    tape.constants = {i: t for i, t in tape.constants.items() if i in read}
     return tape
 
 
-def network_output(model: nn.Module, inputs: torch.Tensor) -> torch.Tensor:
-    """Run a network and take its output tensor, which transformers wrap in an object with `logits`.
-
-    Args:
-        model: The network.
-        inputs: Its input.
-
-    Returns:
-        The output.
-
-    Raises:
-        InputError: If there is no such tensor.
-    """
-    output = model(inputs)
-    output = getattr(output, "logits", output)
-    if not isinstance(output, torch.Tensor):
-        raise InputError(
-            f"{type(model).__name__}: expected the network to return a tensor, or an object with `logits`, "
-            f"got {type(output).__name__}"
-        )
-    return output
-
-
 class _Recorder(TorchDispatchMode):
-    """Writes down each operation. Runs in inference mode, where a tensor keeps its identity between operations."""
+    """Writes down each operation, and what autograd was told of it."""
 
-    def __init__(self, inputs: torch.Tensor, constants: Iterable[torch.Tensor]):
+    def __init__(self, inputs: Iterable[torch.Tensor], constants: Iterable[torch.Tensor]):
         super().__init__()
         self.tape = Tape()
         # Id of a tensor to the tensor and its value; None as value after a write into memory it shares. Weak, so that
         # activations are freed as ever; an id that is used again then meets another tensor.
         self._known: dict[int, tuple[weakref.ref, int | None]] = {}
-        self.tape.network_input = self._new(inputs)
+        self._moving: set[int] = set()  # values that autograd follows back to a weight
+        self._detached: dict[int, int] = {}  # value to its detached form
+        self.tape.network_inputs = [self._new(tensor) for tensor in inputs]
         for constant in constants:
-            self.tape.constants[self._new(constant)] = constant
+            self._constant(constant)
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
@@ -261,10 +274,13 @@ class _Recorder(TorchDispatchMode):
         op = _functional(func) if func._schema.is_mutable else func
         if op is torch.ops.aten.as_strided.default and _moves_nothing(*args[:3]):
             op, recorded_args = torch.ops.aten.alias.default, recorded_args[:1]
+        is_followed = torch.is_grad_enabled() and any(x.requires_grad for x in _tensors((args, kwargs)))
         output = func(*args, **kwargs)
         if func._schema.is_mutable:
             self._forget_aliases(output)
         outputs = tuple(self._new(tensor) for tensor in _tensors(output))
+        if is_followed and op is not torch.ops.aten.detach.default:
+            self._moving |= self.tape.floating.intersection(outputs)
         read = {tensor.untyped_storage()._cdata for tensor in _tensors((args, kwargs))}
         shared = (i for i, t in zip(outputs, _tensors(output), strict=True) if t.untyped_storage()._cdata in read)
         self.tape.views.update(shared)
@@ -272,35 +288,91 @@ class _Recorder(TorchDispatchMode):
         self.tape.operations.append(Operation(name, op, recorded_args, recorded_kwargs, outputs))
         return output
 
-    def index_of(self, tensor: torch.Tensor) -> int | None:
+    def value_of(self, tensor: torch.Tensor) -> int:
+        """Find the value that a tensor is to autograd: itself, or its detached form.
+
+        Args:
+            tensor: The tensor.
+
+        Returns:
+            The value's index.
+
+        Raises:
+            InputError: If its memory was written to under another name.
+        """
         known, index = self._known.get(id(tensor), (lambda: None, None))
         if known() is not tensor:
-            index = self._new(tensor)
-            self.tape.constants[index] = tensor
+            index = self._constant(tensor)
+        if index is None:
+            raise InputError("the network reads a tensor after writing in place into memory it shares")
+        if tensor._backward_hooks:
+            self.tape.opaque[index] = "a hook changes gradients"
+        is_followed = tensor.requires_grad and torch.is_grad_enabled()
+        if is_followed and index not in self._moving:
+            self.tape.opaque[index] = "autograd is told something else than is computed (a custom autograd.Function?)"
+            self._moving.add(index)
+        return index if is_followed or index not in self._moving else self._detach(index)
+
+    def finish(self, output: torch.Tensor) -> None:
+        """Look for what only the finished graph of autograd shows."""
+        for known, index in self._known.values():
+            tensor = known()
+            if tensor is not None and index is not None and tensor._backward_hooks:
+                self.tape.opaque[index] = "a hook changes gradients"
+        for weight, reason in weights_behind_custom_functions(output).items():
+            index = self.tape.index_of(weight)
+            if index is not None:
+                self.tape.beyond[index] = reason
+
+    def _detach(self, index: int) -> int:
+        if index not in self._detached:
+            new = self._detached[index] = self._number(self.tape.shapes[index], index in self.tape.complex)
+            op = torch.ops.aten.detach.default
+            self.tape.operations.append(Operation("detach", op, (Value(index),), {}, (new,)))
+            self.tape.views.add(new)
+        return self._detached[index]
+
+    def _constant(self, tensor: torch.Tensor) -> int:
+        index = self._new(tensor)
+        self.tape.constants[index] = tensor
+        if tensor.requires_grad and tensor.is_leaf:
+            self._moving.add(index)
         return index
 
     def _new(self, tensor: torch.Tensor) -> int:
-        index = len(self.tape.shapes)
-        self.tape.shapes[index] = tensor.shape
-        if tensor.is_floating_point():
-            self.tape.floating.add(index)
+        index = self._number(tensor.shape, tensor.is_complex())
+        if tensor.is_floating_point() or tensor.is_complex():
+            self.tape.eps = max(self.tape.eps, torch.finfo(tensor.dtype).eps)
+        else:
+            self.tape.floating.discard(index)
         self._known[id(tensor)] = weakref.ref(tensor), index
         return index
 
+    def _number(self, shape: torch.Size, is_complex: bool) -> int:
+        index = len(self.tape.shapes)
+        self.tape.shapes[index] = shape
+        self.tape.floating.add(index)
+        if is_complex:
+            self.tape.complex.add(index)
+        return index
+
     def _recorded(self, argument):
-        if not isinstance(argument, torch.Tensor):
-            return argument
-        index = self.index_of(argument)
-        if index is None:
-            raise InputError("the network reads a tensor after writing in place into memory it shares; avoid the write")
-        return Value(index)
+        return Value(self.value_of(argument)) if isinstance(argument, torch.Tensor) else argument
 
     def _forget_aliases(self, written: torch.Tensor) -> None:
+        if not isinstance(written, torch.Tensor):
+            raise InputError("the network writes into several tensors at once")
         storage = written.untyped_storage()._cdata
         for identity, (known, _) in self._known.items():
             tensor = known()
             if tensor is not None and tensor is not written and tensor.untyped_storage()._cdata == storage:
                 self._known[identity] = known, None
+
+
+def _without_idle_copies(tape: Tape) -> list[Operation]:
+    # Autograd detaches what some operations keep for their derivatives; nobody reads it.
+    read = {index for operation in tape.operations for index in operation.inputs} | {tape.network_output}
+    return [o for o in tape.operations if o.name != "detach" or not read.isdisjoint(o.outputs)]
 
 
 def _functional(func: torch._ops.OpOverload) -> torch._ops.OpOverload:

@@ -1,4 +1,4 @@
-"""A network as the engines see it: its operations, the way from each layer to the output, and where samples lie."""
+"""A network as the engines see it: its operations on one micro-batch, and the way from each layer to the output."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,10 +6,13 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from layercurv.curvature.batches import Batch, of_inputs
 from layercurv.curvature.fusion import fuse_elementwise
 from layercurv.curvature.layers import WeightLayer
+from layercurv.curvature.measuring import measuring
+from layercurv.curvature.objective import Objective
 from layercurv.curvature.rules import RULES, moving_leaves, unsupported
-from layercurv.curvature.tape import Operation, Tape, network_output, record
+from layercurv.curvature.tape import Operation, Tape, record
 from layercurv.curvature.uses import Use, single_use
 from layercurv.errors import InputError
 
@@ -20,9 +23,12 @@ class Route:
 
     layer: WeightLayer
     use: Use | None  # None if the weight is applied more than once, or in an unusual form
-    start: int  # value whose tangents are known at first: the output of the only use, else the weight
+    start: (
+        int | None
+    )  # value whose tangents are known at first: the output of the only use, else the weight; None if unused
     values: set[int]  # everything that depends on `start`, itself included
     operations: list[int]  # positions of those that read any of them
+    why_not_followed: str | None  # why the tape does not hold all of the way; None if it does
 
     def why_not_affine(self, tape: Tape) -> str | None:
         """Say which operation bends the network's output in this weight, all else held.
@@ -39,7 +45,7 @@ class Route:
                 reason = f"{operation.op} bends the network's output"
             if reason is not None:
                 return reason
-        return None
+        return self.why_not_followed
 
     def why_not_differentiable(self, tape: Tape) -> str | None:
         """Say which operation on the way has no rule.
@@ -51,7 +57,7 @@ class Route:
             The reason; None if all have one.
         """
         reasons = (unsupported(operation, moving, tape) for operation, moving in self._steps(tape))
-        return next((reason for reason in reasons if reason is not None), None)
+        return next((reason for reason in reasons if reason is not None), self.why_not_followed)
 
     def _steps(self, tape: Tape) -> Iterator[tuple[Operation, frozenset[int]]]:
         for position in self.operations:
@@ -64,166 +70,93 @@ class TracedBatch:
 
     tape: Tape
     routes: dict[str, Route]
-    sample_major: set[int]  # values whose entries are ordered by sample, and of each sample depend on it alone
-    inputs: torch.Tensor
-
-    @property
-    def n_samples(self) -> int:
-        """N."""
-        return len(self.inputs)
+    batch: Batch
+    n_samples: int  # N
 
     def why_not_apart(self, name: str) -> str | None:
         """Say why a layer's inputs and output gradients cannot be told apart by sample.
+
+        Whether the samples are independent is seen while they are measured (see `separation`).
 
         Args:
             name: The layer.
 
         Returns:
-            The reason; None if they can.
+            The reason; None if they can, should the samples be independent.
         """
-        use = self.routes[name].use
-        if use is None:
+        route = self.routes[name]
+        if route.start is None:
+            return route.why_not_followed
+        if route.use is None:
             return "its weight is applied more than once, or in another form than a linear layer or convolution"
-        if not {use.input, use.output} <= self.sample_major:
+        if self.tape.shapes[self.tape.network_output][0] != self.n_samples:
+            return "the first axis of the network's output is not that of the samples"
+        if self.tape.shapes[route.use.output][0] % self.n_samples:
             return "its inputs are not ordered by sample"
-        return None
+        return route.why_not_followed
 
 
 class TracedNetwork:
-    """Records a network once for each shape of input."""
+    """Records a network on micro-batches, each anew: a tape holds for what it was recorded from."""
 
-    def __init__(self, model: nn.Module, layers: list[WeightLayer]):
+    def __init__(self, model: nn.Module, layers: list[WeightLayer], whole: frozenset[str] = frozenset()):
         """Prepare.
 
         Args:
             model: The network, in eval mode.
             layers: The layers to be measured.
-
-        Raises:
-            InputError: If a layer behaves differently in training and is in train mode, or autocast is on.
+            whole: Names of layers to be moved along whole tensors, not along u v^T where they are applied.
         """
-        require_eval_mode(model)
-        if torch.is_autocast_enabled(next(model.parameters()).device.type):
-            raise InputError("autocast is on: curvature is measured in the precision of the weights; leave the context")
-        self._model, self._layers = model, layers
-        self._by_shape: dict[tuple, TracedBatch] = {}
+        self.model, self.layers, self._whole = model, layers, whole
 
-    def at(self, inputs: torch.Tensor) -> TracedBatch:
+    def at(self, inputs: torch.Tensor | Batch) -> TracedBatch:
         """Give the network's operations on a micro-batch.
 
         Args:
-            inputs: Its inputs.
+            inputs: Its inputs, or all of it.
 
         Returns:
             The operations.
 
         Raises:
-            InputError: If a layer does not take part in the forward pass, or a sample's output depends on others.
+            InputError: If the network cannot be recorded.
         """
-        key = (inputs.shape, inputs.dtype, inputs.stride())
-        if inputs.is_floating_point() and not torch.isfinite(inputs).all():
-            raise InputError("a micro-batch's inputs hold NaN or infinity; check the data")
-        if key not in self._by_shape:
-            self._require_same_device(inputs)
-            self._by_shape[key] = self._trace(inputs)
-        known = self._by_shape[key]
-        return TracedBatch(known.tape, known.routes, known.sample_major, inputs)
+        with measuring(self.model, self.layers) as cast_to:
+            return self.record(Objective(self.model, None, cast_to).prepared(of_inputs(inputs)))
 
-    def require_faithful(self, inputs: torch.Tensor, outputs: torch.Tensor) -> None:
-        """Compare what the recorded operations gave with the network itself.
+    def record(self, batch: Batch) -> TracedBatch:
+        """Do the same where the network is being measured already.
 
         Args:
-            inputs: A micro-batch.
-            outputs: What the operations gave.
+            batch: A prepared micro-batch.
 
-        Raises:
-            InputError: If they differ: then the network does not do the same for all inputs.
+        Returns:
+            The operations.
         """
-        with torch.no_grad():
-            expected = network_output(self._model, inputs)
-        error = (outputs - expected).abs().max() / expected.abs().max()
-        if not error <= 1000 * torch.finfo(outputs.dtype).eps:
-            raise InputError(
-                f"{type(self._model).__name__}: the recorded operations miss the network's output by {error:.1e}; its "
-                "operations depend on the values of its inputs. Use engine='double_backward'"
-            )
+        self._require_same_device(batch)
+        tape = fuse_elementwise(record(self.model, batch))
+        routes = {layer.name: _route(tape, layer, layer.name in self._whole) for layer in self.layers}
+        return TracedBatch(tape, routes, batch, batch.n_samples)
 
-    def _trace(self, inputs: torch.Tensor) -> TracedBatch:
-        tape = fuse_elementwise(record(self._model, inputs))
-        routes = {}
-        for layer in self._layers:
-            if tape.index_of(layer.weight) is None:
-                raise InputError(f"layer {layer.name}: expected to take part in the forward pass, it does not")
-            routes[layer.name] = _route(tape, layer)
-        return TracedBatch(tape, routes, self._sample_major(tape, inputs), inputs)
-
-    def _sample_major(self, tape: Tape, inputs: torch.Tensor) -> set[int]:
-        if len(inputs) == 1:
-            return set(tape.shapes)
-        pair = inputs[:2]
-        small = fuse_elementwise(record(self._model, pair))
-        if [o.name for o in small.operations] != [o.name for o in tape.operations]:
-            small, pair = tape, inputs  # the form of the operations depends on the number of samples
-        found = _sample_major_values(small, pair)
-        if small.network_output not in found:
-            raise InputError(
-                f"{type(self._model).__name__}: expected each sample's output to depend on that sample alone and to "
-                "stand at its place in the first axis; the output has shape "
-                f"{tuple(tape.shapes[tape.network_output])} for {len(inputs)} samples"
-            )
-        return found
-
-    def _require_same_device(self, inputs: torch.Tensor) -> None:
-        for layer in self._layers:
-            if layer.weight.device != inputs.device:
-                raise InputError(
-                    f"layer {layer.name}: expected weight and inputs on one device, "
-                    f"got {layer.weight.device} and {inputs.device}"
-                )
+    def _require_same_device(self, batch: Batch) -> None:
+        for layer in self.layers:
+            for tensor in batch.tensors:
+                if layer.weight.device != tensor.device:
+                    raise InputError(
+                        f"layer {layer.name}: expected weight and inputs on one device, "
+                        f"got {layer.weight.device} and {tensor.device}"
+                    )
 
 
-def require_eval_mode(model: nn.Module) -> None:
-    """Raise if a layer behaves differently in training than in evaluation and is in train mode.
-
-    Args:
-        model: The network.
-
-    Raises:
-        InputError: Naming the first such layer.
-    """
-    for name, module in model.named_modules():
-        if isinstance(module, _MODE_DEPENDENT) and module.training:
-            raise InputError(f"layer {name}: expected {type(module).__name__} in eval mode; call model.eval() first")
-
-
-_MODE_DEPENDENT = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
-
-
-def _route(tape: Tape, layer: WeightLayer) -> Route:
-    use = single_use(tape, layer)
-    start = tape.index_of(layer.weight) if use is None else use.output
+def _route(tape: Tape, layer: WeightLayer, whole: bool) -> Route:
+    weight = tape.index_of(layer.weight)
+    if weight is None:
+        return Route(layer, None, None, set(), [], "it takes no part in the forward pass on a micro-batch")
+    use = None if whole else single_use(tape, layer)
+    start = weight if use is None else use.output
     values, operations = tape.descendants(start)
-    return Route(layer, use, start, values, operations)
-
-
-def _sample_major_values(tape: Tape, inputs: torch.Tensor) -> set[int]:
-    # Sample 0 is replaced by a copy of sample 1; what belongs to the other samples must not change by a bit.
-    changed = inputs.clone()
-    changed[0] = inputs[1]
-    n, found = len(inputs), {tape.network_input}
-    before, after = {}, {}
-    with torch.no_grad():
-        runs = tape.execute(inputs, before, {tape.network_output}), tape.execute(changed, after, {tape.network_output})
-        for operation, _ in zip(*runs, strict=True):
-            found.update(i for i in operation.outputs if _belongs_to_samples(before[i], after[i], n))
-    return found
-
-
-def _belongs_to_samples(before: torch.Tensor, after: torch.Tensor, n: int) -> bool:
-    if before.dim() == 0 or before.numel() % n:
-        return False
-    return _same_bits(before.reshape(n, -1)[1:], after.reshape(n, -1)[1:])
-
-
-def _same_bits(x: torch.Tensor, y: torch.Tensor) -> bool:
-    return bool(((x == y) | (x.isnan() & y.isnan())).all())
+    reasons = [tape.opaque[index] for index in tape.reaches(weight) & tape.opaque.keys()] if tape.opaque else []
+    reason = tape.beyond.get(weight) or next(iter(reasons), None)
+    if reason is None and tape.network_output not in values:
+        reason = "the output does not depend on it, or by a way that gradients do not go"
+    return Route(layer, use, start, values, operations, reason)

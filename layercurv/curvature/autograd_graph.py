@@ -1,0 +1,35 @@
+"""What autograd's own graph tells of a network: where custom functions stand in the way of gradients."""
+
+import torch
+from torch.autograd.function import BackwardCFunction
+
+
+def weights_behind_custom_functions(output: torch.Tensor) -> dict[torch.Tensor, str]:
+    """Find the weights whose gradients pass through an `autograd.Function` written in Python.
+
+    Such a function says itself what its derivative is. Hooks on modules' gradients, gradient reversal, straight-through
+    estimators, reentrant checkpoints and compiled parts are of this kind.
+
+    Args:
+        output: A network's output.
+
+    Returns:
+        Weight to reason.
+    """
+    found = {}
+    for node in _nodes(output.grad_fn):
+        if isinstance(node, BackwardCFunction):
+            reason = f"its gradient passes through {type(node).__name__}, a custom autograd.Function"
+            leaves = (getattr(behind, "variable", None) for behind in _nodes(node))
+            found |= {leaf: reason for leaf in leaves if leaf is not None}
+    return found
+
+
+def _nodes(start) -> set:
+    seen, waiting = set(), [start]
+    while waiting:
+        node = waiting.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            waiting += [following for following, _ in node.next_functions]
+    return seen

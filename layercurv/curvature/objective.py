@@ -1,0 +1,208 @@
+"""The user's own loss of the user's own network on one micro-batch, as the sum over its samples.
+
+This is what all engines are held against. What it raises is told as one `InputError`; what it draws at random is found
+out by evaluating it again.
+"""
+
+import contextlib
+import random
+import sys
+from collections.abc import Generator
+
+import torch
+from torch import nn
+
+from layercurv.curvature.batches import Batch
+from layercurv.curvature.losses import BatchLoss
+from layercurv.errors import InputError
+
+_TRIES = 8  # evaluations of a network that draws random numbers and may not use them
+
+
+class Objective:
+    """A network and a loss; to be used while the network is being measured."""
+
+    def __init__(self, model: nn.Module, loss, cast_to: torch.dtype | None = None):
+        """Take both.
+
+        Args:
+            model: The network.
+            loss: What `as_loss` returned.
+            cast_to: What `measuring` yields: the dtype of floating inputs, None to leave them.
+        """
+        self.model, self.loss, self._cast_to = model, loss, cast_to
+
+    def n_samples(self, batch: Batch) -> int:
+        """Count a micro-batch's samples.
+
+        Args:
+            batch: The micro-batch.
+
+        Returns:
+            N.
+        """
+        return self.loss.n_samples(batch) if isinstance(self.loss, BatchLoss) else batch.n_samples
+
+    def prepared(self, batch: Batch) -> Batch:
+        """Make a micro-batch fit for differentiation.
+
+        Args:
+            batch: The micro-batch.
+
+        Returns:
+            The same with floating tensors cast and tensors of inference mode copied; itself if there is nothing to do.
+        """
+        tensors = [*batch.tensors, *([batch.targets] if isinstance(batch.targets, torch.Tensor) else [])]
+        if any(x.is_inference() or self._must_cast(x) for x in tensors):
+            return batch.map(self._changed)
+        return batch
+
+    def sum_loss(self, batch: Batch) -> torch.Tensor:
+        """Evaluate the loss.
+
+        Args:
+            batch: A prepared micro-batch.
+
+        Returns:
+            The sum over the samples, a scalar.
+
+        Raises:
+            InputError: If network or loss fail, or the loss is not one finite number.
+        """
+        with told(f"{type(self.model).__name__}: network or loss failed on a micro-batch"):
+            if isinstance(self.loss, BatchLoss):
+                total = self.loss.batch_sum(self.model, batch)
+            else:
+                outputs = network_output(self.model, batch)
+                total = self.of_outputs(outputs, batch)
+        if not isinstance(total, torch.Tensor) or total.numel() != 1 or not total.is_floating_point():
+            got = f"shape {tuple(total.shape)}" if isinstance(total, torch.Tensor) else type(total).__name__
+            raise InputError(f"loss: expected one real number, got {got}")
+        if not torch.isfinite(total):
+            raise InputError(
+                "the loss is NaN or infinite; check inputs, targets and weights (the network's output holds NaN or "
+                "infinity, or no target counts)"
+            )
+        return total.reshape(())
+
+    def of_outputs(self, outputs: torch.Tensor, batch: Batch) -> torch.Tensor:
+        """Evaluate the loss of given outputs.
+
+        Args:
+            outputs: Of the network.
+            batch: The micro-batch.
+
+        Returns:
+            The sum over the samples; where the outputs' first axis is not that of the samples, N times its mean.
+
+        Raises:
+            InputError: If there are no targets.
+        """
+        if batch.targets is None:
+            raise InputError(f"batches: expected targets beside the inputs, found none in a {type(batch.raw).__name__}")
+        total = self.loss.sum_loss(outputs, batch.targets)
+        n = batch.n_samples
+        return total if len(outputs) == n else total * (n / len(outputs))
+
+    def require_deterministic(self, batch: Batch, total: torch.Tensor, drawn: bool) -> None:
+        """Raise if the loss has another value when it is evaluated again.
+
+        Args:
+            batch: The micro-batch.
+            total: Its loss.
+            drawn: Whether random numbers were drawn; then one more evaluation is not enough.
+
+        Raises:
+            InputError: If so.
+        """
+        for _ in range(_TRIES if drawn else 1):
+            again = self.sum_loss(batch).detach()
+            if (again - total.detach()).abs() > 1000 * torch.finfo(total.dtype).eps * total.detach().abs():
+                raise InputError(
+                    f"{type(self.model).__name__}: two evaluations of the loss differ ({float(total):.6g} and "
+                    f"{float(again):.6g}): the network draws random numbers, or changes itself; call model.eval(), and "
+                    "remove dropout that stays on"
+                )
+
+    def _must_cast(self, x: torch.Tensor) -> bool:
+        return self._cast_to is not None and x.is_floating_point() and x.dtype != self._cast_to
+
+    def _changed(self, x: torch.Tensor) -> torch.Tensor:
+        x = x.clone() if x.is_inference() else x
+        return x.to(self._cast_to) if self._must_cast(x) else x
+
+
+def network_output(model: nn.Module, inputs) -> torch.Tensor:
+    """Run a network and take its output tensor, which transformers wrap in an object with `logits`.
+
+    Args:
+        model: The network.
+        inputs: Its input, or a `Batch`.
+
+    Returns:
+        The output.
+
+    Raises:
+        InputError: If there is no such tensor.
+    """
+    output = model(*inputs.args, **inputs.kwargs) if isinstance(inputs, Batch) else model(inputs)
+    output = getattr(output, "logits", output)
+    if not isinstance(output, torch.Tensor):
+        raise InputError(
+            f"{type(model).__name__}: expected the network to return a tensor, or an object with `logits`, "
+            f"got {type(output).__name__}"
+        )
+    if not output.dim() or not output.is_floating_point():
+        raise InputError(
+            f"{type(model).__name__}: expected real outputs with samples on the first axis, got {output.dtype} of "
+            f"shape {tuple(output.shape)}; a loss of network and batch is a BatchLoss"
+        )
+    return output
+
+
+@contextlib.contextmanager
+def told(what: str) -> Generator[None]:
+    """Turn whatever the user's code, or torch in it, raises into one line.
+
+    Args:
+        what: What failed.
+
+    Yields:
+        None.
+
+    Raises:
+        InputError: In place of any exception but those of memory.
+    """
+    try:
+        yield
+    except Exception as error:  # the user's forward pass may raise anything
+        if isinstance(error, InputError | MemoryError | torch.OutOfMemoryError):
+            raise
+        message = (str(error).strip().splitlines() or [""])[0]
+        raise InputError(f"{what}: {type(error).__name__}: {message}") from error
+
+
+class RandomNumbers:
+    """Tells whether random numbers were drawn since it was made: torch's, Python's or numpy's."""
+
+    def __init__(self):
+        """Remember where the generators are."""
+        self._before = _states()
+
+    def were_drawn(self) -> bool:
+        """Compare.
+
+        Returns:
+            Whether any generator has moved.
+        """
+        return self._before != _states()
+
+
+def _states() -> tuple:
+    found = [torch.get_rng_state().numpy().tobytes(), hash(random.getstate())]
+    if torch.cuda.is_initialized():
+        found += [state.numpy().tobytes() for state in torch.cuda.get_rng_state_all()]
+    if "numpy" in sys.modules:
+        found.append(repr(sys.modules["numpy"].random.get_state()[2:]))
+        found.append(sys.modules["numpy"].random.get_state()[1].tobytes())
+    return tuple(found)

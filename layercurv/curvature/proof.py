@@ -1,0 +1,180 @@
+"""The proof that what a tape holds is the user's own network and loss: two derivatives compared on every micro-batch.
+
+The fast engines work on recorded operations, and on formulas for the loss. Both could differ from what autograd makes
+of the user's own code. So on every micro-batch, before an engine's numbers count:
+
+1. The gradient, and the product of the Hessian with a random direction in all measured weights at once, are computed by
+   double backpropagation through the user's own forward pass and loss, and through the recorded operations. They must
+   be equal layer by layer. Where second derivatives differ in anything, a random direction shows it with probability
+   one. On two samples of the micro-batch; on all of it if there are no more than four, or if the network does something
+   else with two samples than with all.
+2. Gradient and quadratic form of the loss in the outputs must be what torch makes of the loss's value; and, for the
+   backward engine, the columns of the root must sum to the quadratic form.
+
+Cost: about 16 forward passes of two samples.
+"""
+
+import torch
+
+from layercurv.curvature.batches import Batch
+from layercurv.curvature.directions import gradients_of
+from layercurv.curvature.layers import WeightLayer
+from layercurv.curvature.losses import OutputLoss
+from layercurv.curvature.objective import Objective, told
+from layercurv.curvature.tape import Tape
+from layercurv.curvature.traced import TracedBatch, TracedNetwork
+from layercurv.errors import InputError
+
+_FEW = 4  # samples that are not worth choosing from
+# The same operations in the same order: equal to rounding, unless they are not the same.
+_TOLERANCES = {torch.float32: 1e-3, torch.float64: 1e-7}
+
+
+def failures(
+    objective: Objective, network: TracedNetwork, traced: TracedBatch, names: list[str], needs_root: bool
+) -> dict[str, str]:
+    """Find the layers for which the proof fails on a micro-batch.
+
+    Args:
+        objective: The user's network and loss.
+        network: The network, traced.
+        traced: Its operations on the micro-batch.
+        names: The layers.
+        needs_root: Whether to look at the root of the loss's Hessian too.
+
+    Returns:
+        Layer name to reason; empty if all is proven.
+
+    Raises:
+        InputError: If two evaluations of the loss differ.
+    """
+    reason = why_not_fast_loss(objective, traced, needs_root)
+    if reason is not None:
+        return dict.fromkeys(names, reason)
+    layers = [layer for layer in network.layers if layer.name in set(names)]
+    try:
+        batch, tape = _few_samples(network, traced)
+        total = objective.sum_loss(batch)
+        weights = [layer.weight for layer in layers]
+        directions = _random_directions(weights)
+        own = _derivatives(total, weights, directions)
+        outputs, copies = _replayed(tape, batch, weights)
+        replayed = objective.of_outputs(outputs, batch)
+        taped = _derivatives(replayed, copies, directions)
+    except InputError as error:
+        return dict.fromkeys(names, f"the proof failed: {error}")
+    if not _is_close(replayed.detach(), total.detach(), total.detach().abs()):
+        objective.require_deterministic(batch, total, drawn=False)
+        return dict.fromkeys(names, "the recorded operations do not give the network's own output")
+    pairs = zip(layers, own, taped, strict=True)
+    return {
+        layer.name: "double backpropagation of the network itself gives other derivatives than the recorded operations"
+        for layer, (g, p), (g_taped, p_taped) in pairs
+        if not (_is_close(g_taped, g, g.norm()) and _is_close(p_taped, p, p.norm() + _floor(g)))
+    }
+
+
+def why_not_fast_loss(objective: Objective, traced: TracedBatch, needs_root: bool) -> str | None:
+    """Compare the formulas for a loss with its value's own derivatives.
+
+    Args:
+        objective: The user's network and loss.
+        traced: The network's operations on a micro-batch.
+        needs_root: Whether to look at the root of the loss's Hessian too.
+
+    Returns:
+        Why they do not hold; None if they do.
+    """
+    loss, outputs, targets = objective.loss, traced.tape.output, traced.batch.targets
+    name = type(loss).__name__
+    if not torch.isfinite(outputs).all():
+        return "the network's output holds NaN or infinity; check inputs and weights"
+    if not hasattr(loss, "quadratic_form"):
+        return f"{name} is measured by double backpropagation only"
+    reason = loss.why_not_fast(outputs, targets) if hasattr(loss, "why_not_fast") else None
+    if reason is not None or isinstance(loss, OutputLoss):
+        return reason
+    exact = OutputLoss(loss.sum_loss, "sum")
+    t = torch.randn(outputs.shape, generator=torch.Generator().manual_seed(0), dtype=outputs.dtype).to(outputs.device)
+    with torch.no_grad():
+        gradient, form = exact.output_gradient(outputs, targets), exact.quadratic_form(outputs, t[None], targets).sum()
+        size = form.abs() + torch.finfo(t.dtype).eps * t.square().sum()
+        found = loss.output_gradient(outputs, targets)
+        if not _is_close(found, gradient, gradient.norm() + torch.finfo(t.dtype).eps * len(outputs)):
+            return f"{name}.output_gradient is not the gradient of its sum_loss"
+        by_sample = loss.quadratic_form(outputs, t[None], targets)
+        if not _is_close(by_sample.sum(), form, size):
+            return f"{name}.quadratic_form is not the second derivative of its sum_loss"
+        if needs_root:
+            squares = sum((column * t).flatten(1).sum(1).square() for column in loss.root_columns(outputs, targets))
+            if not _is_close(squares, by_sample[0], size):
+                return f"{name}.root_columns are not a root of its quadratic_form"
+    return None
+
+
+def hessian_products(objective: Objective, batch: Batch, layers: list[WeightLayer]) -> list[torch.Tensor]:
+    """Multiply the Hessian with one random direction in several weights at once, by double backpropagation.
+
+    Args:
+        objective: The user's network and loss.
+        batch: A prepared micro-batch.
+        layers: The layers.
+
+    Returns:
+        The product's part in each weight, float64.
+    """
+    weights = [layer.weight for layer in layers]
+    directions = _random_directions(weights)
+    return [product.double() for _, product in _derivatives(objective.sum_loss(batch), weights, directions)]
+
+
+def _few_samples(network: TracedNetwork, traced: TracedBatch) -> tuple[Batch, Tape]:
+    if traced.n_samples <= _FEW:
+        return traced.batch, traced.tape
+    try:
+        batch = traced.batch.take([0, traced.n_samples // 2])
+        tape = network.record(batch).tape
+    except (InputError, IndexError, TypeError, ValueError):  # bound to a number of samples
+        return traced.batch, traced.tape
+    alike = [o.name for o in tape.operations] == [o.name for o in traced.tape.operations]
+    return (batch, tape) if alike else (traced.batch, traced.tape)
+
+
+def _replayed(tape: Tape, batch: Batch, weights: list[torch.Tensor]) -> tuple[torch.Tensor, list[torch.Tensor | None]]:
+    found = [tape.index_of(weight) for weight in weights]
+    used = [index for index in found if index is not None]
+    values = tape.replay(batch, used, used)
+    return values[tape.network_output], [None if index is None else values[index] for index in found]
+
+
+def _derivatives(total: torch.Tensor, weights: list, directions: list[torch.Tensor]) -> list[tuple]:
+    # Gradient and Hessian-vector product of each weight; zeros where there is nothing to differentiate.
+    used = [weight for weight in weights if weight is not None]
+    gradients = iter(gradients_of(total, used, create_graph=True))
+    gradients = [None if weight is None else next(gradients) for weight in weights]
+    slope = sum((g * d).sum() for g, d in zip(gradients, directions, strict=True) if g is not None)
+    products = [None] * len(used)
+    if isinstance(slope, torch.Tensor) and slope.requires_grad:
+        with told("double backpropagation failed"):
+            products = torch.autograd.grad(slope, used, allow_unused=True)
+    products = iter(products)
+    products = [None if weight is None else next(products) for weight in weights]
+    return [
+        tuple(torch.zeros_like(d) if x is None else x.detach() for x in pair)
+        for *pair, d in zip(gradients, products, directions, strict=True)
+    ]
+
+
+def _random_directions(weights: list[torch.Tensor]) -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    drawn = (torch.randn(w.shape, generator=generator, dtype=torch.float64) for w in weights)
+    return [(d / d.norm().clamp_min(1e-30)).to(w) for d, w in zip(drawn, weights, strict=True)]
+
+
+def _floor(gradient: torch.Tensor) -> torch.Tensor:
+    return 10 * torch.finfo(gradient.dtype).eps * gradient.norm()
+
+
+def _is_close(found: torch.Tensor, expected: torch.Tensor, size: torch.Tensor) -> bool:
+    tiny = torch.finfo(expected.dtype).tiny
+    return bool((found - expected).norm() <= _TOLERANCES.get(expected.dtype, 1e-3) * size + tiny)
