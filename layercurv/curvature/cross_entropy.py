@@ -212,6 +212,8 @@ class CrossEntropy:
 
     def _arranged(self, outputs, targets) -> tuple[torch.Tensor, torch.Tensor]:
         # Logits [N, P, C] and labels [N, P], or probabilities [N, P, C].
+        if not isinstance(targets, torch.Tensor):
+            raise InputError(f"cross-entropy: expected a tensor of labels, got {type(targets).__name__}")
         axis = self._axis(outputs.shape, targets)
         z = outputs.movedim(axis, -1)
         if targets.shape == outputs.shape and targets.is_floating_point():

@@ -130,6 +130,30 @@ class Affine(Rule):
         return push
 
 
+class Embedding(Affine):
+    """Rows of a table. The row of `padding_idx` gets no gradient: to autograd it does not move."""
+
+    @override
+    def unsupported(self, operation, moving):
+        return (
+            f"{operation.op} with gradients scaled by frequency" if any(x is True for x in operation.args[3:]) else None
+        )
+
+    @override
+    def push(self, point):
+        padding = point.args[2] if len(point.args) > 2 else -1
+        of_table = super().push(point)
+        if padding < 0:
+            return of_table
+
+        def push(tangents):
+            table = tangents[0].clone()
+            table[:, padding] = 0
+            return of_table([table, *tangents[1:]])
+
+        return push
+
+
 class Reshape(Rule):
     """`view` and its kin: the same, with the directions' axis in front."""
 

@@ -186,9 +186,10 @@ class _Study:
             names = [name for name, change in self._changed.items() if change == (engine, reason)]
             n_directions = sum(len(self._moves.single[name]) for name in names)
             each = {"tangent": "forward pass", "double_backward": "double backpropagation"}[engine]
+            shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
             _LOG.warning(
-                "layers %s are measured by %s: %s. Cost: %d directions, one %s each, per micro-batch",
-                *(", ".join(names), engine, reason, n_directions, each),
+                "layers %s: measured by %s, for %s. Cost: %d directions, one %s each, per micro-batch",
+                *(shown, engine, reason, n_directions, each),
             )
 
     def _one_pass(self, batches: Batches, engines: dict[str, str]) -> tuple[dict, dict[str, str]]:
@@ -226,4 +227,4 @@ class _Study:
         if not left:
             return found
         needs_root = any(engines[name] == "ggn" for name in left)
-        return found | failures(self.objective, self._network, traced, left, needs_root)
+        return found | failures(self.objective, self._network, traced, left, needs_root, True)

@@ -197,9 +197,9 @@ def mean_gradients(
         InputError: If there is no batch, a layer takes no part, or a gradient is not finite.
     """
     loss, batches = as_loss(loss), as_batches(batches)
-    sums = [torch.zeros(layer.shape, dtype=torch.float64, device=layer.weight.device) for layer in layers]
     used, n_samples = set(), 0
     with measuring(model, layers) as cast_to:
+        sums = [torch.zeros(layer.shape, dtype=torch.float64, device=layer.weight.device) for layer in layers]
         objective = Objective(model, loss, cast_to)
         for index, batch in enumerate(map(objective.prepared, batches)):
             random_numbers = RandomNumbers()
@@ -207,7 +207,7 @@ def mean_gradients(
             drawn = random_numbers.were_drawn()
             for place, gradient in enumerate(gradients_of(total, [layer.weight for layer in layers])):
                 if gradient is not None:
-                    sums[place] += layers[place].to_matrix(gradient)
+                    sums[place] += layers[place].to_matrix(gradient.to_dense())
                     used.add(place)
             if drawn or index == 0:
                 objective.require_deterministic(batch, total, drawn)

@@ -160,6 +160,19 @@ def network_output(model: nn.Module, inputs) -> torch.Tensor:
     return output
 
 
+def require_finite(outputs: torch.Tensor) -> None:
+    """Raise if a network's output is not finite.
+
+    Args:
+        outputs: The output.
+
+    Raises:
+        InputError: If it holds NaN or infinity.
+    """
+    if not torch.isfinite(outputs).all():
+        raise InputError("the network's output holds NaN or infinity; check inputs and weights")
+
+
 @contextlib.contextmanager
 def told(what: str) -> Generator[None]:
     """Turn whatever the user's code, or torch in it, raises into one line.

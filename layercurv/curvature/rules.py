@@ -6,6 +6,7 @@ An operation without a rule is not guessed at: only the reference engine measure
 from layercurv.curvature.derivatives import (
     Affine,
     Elementwise,
+    Embedding,
     Product,
     Quotient,
     Reshape,
@@ -22,7 +23,7 @@ from layercurv.curvature.tape import Operation, Tape, Value
 
 _AFFINE = (
     *("_adaptive_avg_pool2d", "_to_copy", "_unsafe_index", "avg_pool2d", "avg_pool3d", "cat", "cumsum", "diagonal"),
-    *("embedding", "expand", "flip", "gather", "index", "index_select", "mean", "neg", "permute", "pixel_shuffle"),
+    *("expand", "flip", "gather", "index", "index_select", "mean", "neg", "permute", "pixel_shuffle"),
     *("reflection_pad1d", "reflection_pad2d", "repeat", "replication_pad1d", "replication_pad2d", "roll", "select"),
     *("slice", "split", "split_with_sizes", "squeeze", "stack", "sum", "t", "transpose", "tril", "triu", "unbind"),
     *(
@@ -45,6 +46,7 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("view", "_unsafe_view"), Reshape()),
     **dict.fromkeys(("alias", "clone"), Same()),
     **dict.fromkeys(("masked_fill", "constant_pad_nd"), Affine(constant=2)),
+    "embedding": Embedding(),
     "add": Sum((+1, +1)),
     "sub": Sum((+1, -1)),
     "rsub": Sum((-1, +1), scaled=0),

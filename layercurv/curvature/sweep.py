@@ -16,7 +16,7 @@ from layercurv.curvature.batches import as_batches
 from layercurv.curvature.layers import WeightLayer
 from layercurv.curvature.losses import Loss, as_loss
 from layercurv.curvature.measuring import measuring
-from layercurv.curvature.objective import Objective
+from layercurv.curvature.objective import Objective, require_finite
 from layercurv.curvature.proof import failures
 from layercurv.curvature.separation import SampleSeparation
 from layercurv.curvature.traced import TracedBatch, TracedNetwork
@@ -80,6 +80,8 @@ def sweep(
         InputError: If there is no micro-batch, or for any of them it is not proven that the layers' per-sample
             gradients are those of the user's own network and loss (see `proof`).
     """
+    if torch.is_inference_mode_enabled():
+        raise InputError("sweep: visitors made under torch.inference_mode() cannot add up; use torch.no_grad() there")
     loss, batches, names = as_loss(loss), as_batches(batches), [layer.name for layer in layers]
     with measuring(model, layers) as cast_to:
         objective = Objective(model, loss, cast_to)
@@ -90,7 +92,7 @@ def sweep(
             traced = network.record(objective.prepared(batch))
             reasons = {name: traced.why_not_apart(name) for name in names}
             _raise_first({name: reason for name, reason in reasons.items() if reason is not None})
-            _raise_first(failures(objective, network, traced, names, needs_root=False))
+            _raise_first(failures(objective, network, traced, names))
             generator = torch.Generator().manual_seed(seed * 2**20 + index)
             _raise_first(visit(traced, names, loss, visitors, n_sampled, generator))
             if after_batch is not None:
@@ -167,16 +169,3 @@ def _columns(loss: Loss, outputs: torch.Tensor, targets, n_sampled: int | None, 
     if n_sampled is None:
         return loss.root_columns(outputs, targets)
     return loss.sampled_columns(outputs, n_sampled, generator, targets)
-
-
-def require_finite(outputs: torch.Tensor) -> None:
-    """Raise if a network's output is not finite.
-
-    Args:
-        outputs: The output.
-
-    Raises:
-        InputError: If it holds NaN or infinity.
-    """
-    if not torch.isfinite(outputs).all():
-        raise InputError("the network's output holds NaN or infinity; check inputs and weights")

@@ -26,9 +26,9 @@ from layercurv.curvature.directions import Directions, TensorDirections
 from layercurv.curvature.layer_curvature import LayerCurvature
 from layercurv.curvature.layers import WeightLayer
 from layercurv.curvature.losses import Loss
+from layercurv.curvature.objective import require_finite
 from layercurv.curvature.rules import RULES, moving_leaves
 from layercurv.curvature.separation import is_scaled, sample_scales, scaled
-from layercurv.curvature.sweep import require_finite
 from layercurv.curvature.tape import Value
 from layercurv.curvature.traced import Route, TracedBatch
 
@@ -119,14 +119,33 @@ class Linearization:
         Returns:
             What that does to the loss.
         """
-        route, output = self._routes[name], self._traced.tape.network_output
-        first = self._first_tangent(route, directions)
+        route = self._routes[name]
+        return self._push_through(route.operations, {route.start: self._first_tangent(route, directions)})
+
+    def jointly(self, directions: dict[str, torch.Tensor]) -> Directional:
+        """Move several weights at once, from where each is first read.
+
+        Args:
+            directions: Layer name to tensors, [K, *weight.shape].
+
+        Returns:
+            What that does to the loss.
+        """
+        tangents: dict[int, torch.Tensor] = {}
+        for name, moved in directions.items():
+            start = self._routes[name].start
+            tangents[start] = tangents[start] + moved if start in tangents else moved
+        operations = sorted(set().union(*(self._routes[name].operations for name in directions)))
+        return self._push_through(operations, tangents)
+
+    def _push_through(self, operations: list[int], tangents: dict[int, torch.Tensor]) -> Directional:
+        tape, first = self._traced.tape, next(iter(tangents.values()))
+        output = tape.network_output
         bends = first.new_zeros(len(first), self._traced.n_samples, dtype=torch.float64)
         shared = torch.zeros_like(bends[:, 0])
-        tangents = {route.start: first}
-        last_use = {index: p for p in route.operations for index in self._traced.tape.operations[p].inputs}
-        for position in route.operations:
-            operation = self._traced.tape.operations[position]
+        last_use = {index: p for p in operations for index in tape.operations[p].inputs}
+        for position in operations:
+            operation = tape.operations[position]
             given = [tangents.get(x.index) if isinstance(x, Value) else None for x in operation.leaves]
             moved, bend = self._push[position](given)
             if bend is not None and position in self._by_sample:

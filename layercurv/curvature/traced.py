@@ -134,7 +134,20 @@ class TracedNetwork:
             The operations.
         """
         self._require_same_device(batch)
-        tape = fuse_elementwise(record(self.model, batch))
+        return self._routed(fuse_elementwise(record(self.model, batch)), batch)
+
+    def retrace(self, traced: TracedBatch) -> TracedBatch:
+        """Look for this network's layers on a tape that is there already.
+
+        Args:
+            traced: The same network's operations, recorded for other layers.
+
+        Returns:
+            The operations, and the way from each of these layers.
+        """
+        return self._routed(traced.tape, traced.batch)
+
+    def _routed(self, tape: Tape, batch: Batch) -> TracedBatch:
         routes = {layer.name: _route(tape, layer, layer.name in self._whole) for layer in self.layers}
         return TracedBatch(tape, routes, batch, batch.n_samples)
 

@@ -1,0 +1,510 @@
+"""Networks that tell autograd, a tape, or the reader of their batches something else than they compute."""
+
+import random
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.nn.utils import parametrizations, parametrize, prune
+
+from tests.zoo.case import Case, seeded, vectors
+from tests.zoo.plain import Net, linear, net, perceptron, sequences
+
+
+def two(forward):
+    return net(forward, a=linear(), head=linear(4, 3))
+
+
+def three(forward):
+    return net(forward, a=linear(), b=linear(), head=linear(4, 3))
+
+
+# What autograd is told -----------------------------------------------------------------------------------------------
+
+
+class StraightThrough(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return (4 * x).round() / 4
+
+    @staticmethod
+    def backward(ctx, g):
+        return g
+
+
+class Reversal(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx, g):
+        return -0.7 * g
+
+
+class ReversalOfTheSame(Reversal):
+    @staticmethod
+    def forward(ctx, x):
+        return x
+
+
+class ForgetsItsSecond(torch.autograd.Function):
+    """A square whose derivative is right, and says nothing of its own derivative."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.slope = 2 * x.detach()
+        return x * x
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * ctx.slope
+
+
+class Cube(torch.autograd.Function):
+    """Right in every derivative."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x**3
+
+    @staticmethod
+    def backward(ctx, g):
+        (x,) = ctx.saved_tensors
+        return 3 * x**2 * g
+
+
+class Once(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x.exp()
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, g):
+        return g
+
+
+def without_gradients(n, x):
+    z = n.a(x)
+    with torch.no_grad():
+        scale = n.a(x).sigmoid() + z.abs()
+    return n.head(z * scale)
+
+
+def commitment(n, x):
+    """Of no first order, yet of second."""
+    z = n.a(x).tanh()
+    with torch.no_grad():
+        nearest = n.a(x).tanh()
+    return n.head(z + 3 * (z - nearest).square())
+
+
+def data_attribute(n, x):
+    z = n.a(x).tanh()
+    return n.head(z * z.data + n.b(x))
+
+
+def through_numpy(n, x):
+    z = n.a(x)
+    return n.head(z * torch.from_numpy(np.tanh(z.detach().numpy())))
+
+
+def in_place_unseen(n, x):
+    z = n.a(x).tanh() + 0
+    with torch.no_grad():
+        z.mul_(1.5)
+    return n.head(z.square())
+
+
+def hooked(n, x):
+    z = n.a(x)
+    z.register_hook(lambda g: 0.3 * g)
+    return n.head(z.tanh())
+
+
+def hooked_afterwards(n, x):
+    z = n.a(x)
+    out = n.head(z.tanh())
+    z.register_hook(lambda g: 0.3 * g)
+    return out
+
+
+def with_module_hook():
+    model = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 3))
+    model[1].register_full_backward_hook(lambda module, gi, go: (0.5 * gi[0],))
+    return model
+
+
+def with_weight_hook():
+    model = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 3))
+    model[0].weight.register_hook(lambda g: 2 * g)
+    return model
+
+
+def with_forward_hook():
+    model = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 3))
+    model[0].register_forward_hook(lambda module, args, out: out * 2 - out.detach())
+    return model
+
+
+TOLD = {
+    "no_grad": two(without_gradients),
+    "commitment": two(commitment),
+    "detached_factor": two(lambda n, x: n.head(n.a(x) * n.a(x).detach())),
+    "detached_maximum": two(lambda n, x: n.head((z := n.a(x)) - z.max(1, keepdim=True).values.detach()).exp()),
+    "detached_input_of_a_layer": three(lambda n, x: n.head(n.b(n.a(x).tanh().detach()).tanh() + n.a(x))),
+    "detached_weight": two(lambda n, x: n.head(F.linear(n.a(x).tanh(), n.a.weight.detach()).tanh())),
+    "data": three(data_attribute),
+    "numpy": two(through_numpy),
+    "in_place_unseen": two(in_place_unseen),
+    "straight_through": two(lambda n, x: n.head(StraightThrough.apply(n.a(x)).square())),
+    "straight_through_by_detach": two(lambda n, x: n.head(((z := n.a(x)) + (z.round() - z).detach()).square())),
+    "rounded": three(lambda n, x: n.head(n.a(x).round() + n.b(x).tanh())),
+    "reversal": two(lambda n, x: n.head(Reversal.apply(n.a(x).tanh()))),
+    "reversal_of_the_same": two(lambda n, x: n.head(ReversalOfTheSame.apply(n.a(x).tanh()))),
+    "forgets_its_second": two(lambda n, x: n.head(ForgetsItsSecond.apply(n.a(x)))),
+    "custom_and_right": two(lambda n, x: n.head(Cube.apply(n.a(x)))),
+    "once_differentiable": two(lambda n, x: n.head(Once.apply(n.a(x)))),
+    "custom_in_front": three(lambda n, x: n.head(n.b(Cube.apply(n.a(x))).tanh())),
+    "hook": two(hooked),
+    "hook_afterwards": two(hooked_afterwards),
+    "module_hook": seeded(with_module_hook),
+    "weight_hook": seeded(with_weight_hook),
+    "forward_hook": seeded(with_forward_hook),
+    "inference_constant": two(lambda n, x: n.head(n.a(x).tanh() * torch.ones(4, dtype=x.dtype).cumsum(0))),
+}
+
+# What a tape would miss ------------------------------------------------------------------------------------------------
+
+
+def masked(n, x):
+    z = n.a(x).tanh()
+    pads = x.abs().sum(-1) == 0
+    if pads.any():  # a mask only if there are pads
+        z = z.masked_fill(pads.unsqueeze(-1), 0.0) * (1 + pads.double().sum())
+    return n.head(z.mean(1))
+
+
+def branching(n, x):
+    return n.head(n.a(x).tanh() if x.sum() > 0 else n.a(x).square())
+
+
+def counted(n, x):
+    z = n.a(x)
+    for _ in range(int(x.abs().max().item() * 2) % 3):
+        z = n.b(z).tanh()
+    return n.head(z)
+
+
+def taken_out(n, x):
+    return n.head(n.a(x).tanh() * x.sum().item())
+
+
+def own_scale(n, x):
+    z = n.a(x)
+    return n.head(z / z.abs().max().item())
+
+
+def listed(n, x):
+    return n.head(n.a(x).tanh() * torch.tensor([float(v) for v in x.std(0)], dtype=x.dtype))
+
+
+def some_rows(n, x):
+    keep = x[:, 0] > -0.5
+    z = n.a(x).tanh()
+    z = torch.cat([z[keep], 2 * z[~keep]])
+    return n.head(z[torch.argsort(torch.cat([keep.nonzero(), (~keep).nonzero()]).squeeze(1))])
+
+
+def cached(n, x):
+    if "mask" not in n.store:
+        n.store["mask"] = torch.ones(4, dtype=x.dtype)
+    return n.head(n.a(x).tanh() * n.store["mask"])
+
+
+def batches_with_pads():
+    found = sequences(n_batches=3)()
+    found[1][0][0, 2:] = 0
+    return found
+
+
+def signed_batches():
+    found = vectors(n_batches=3)()
+    return [(x.abs() * sign, y) for (x, y), sign in zip(found, (1, -1, 1), strict=True)]
+
+
+def with_store(forward):
+    def build():
+        model = Net(forward, a=nn.Linear(4, 4), head=nn.Linear(4, 3))
+        model.store = {}
+        return model
+
+    return seeded(build)
+
+
+class BoundToABatch(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.head = nn.Linear(4, 4), nn.Linear(4, 3)
+        self.register_buffer("state", torch.linspace(0, 1, 24).reshape(6, 4))
+
+    def forward(self, x):
+        return self.head((self.a(x) + self.state).tanh())
+
+
+VALUES = [
+    Case("values/mask_only_if_pads", two(masked), batches_with_pads),
+    Case("values/branch", two(branching), signed_batches),
+    Case("values/loop_count", three(counted), vectors(n_batches=4)),
+    Case("values/item", two(taken_out), vectors(n_batches=3)),
+    Case("values/item_of_activation", two(own_scale), vectors(n_batches=3)),
+    Case("values/list_of_numbers", two(listed), vectors(n_batches=3)),
+    Case("values/some_rows", two(some_rows), vectors(n_batches=3)),
+    Case("values/cache", with_store(cached), vectors()),
+    Case("values/bound_to_a_batch", seeded(BoundToABatch), vectors(n=6, n_batches=2)),
+    Case("values/bound_to_another", seeded(BoundToABatch), vectors(n=5), refused="network or loss failed"),
+]
+
+# Samples that see each other ----------------------------------------------------------------------------------------------
+
+
+def equal_samples():
+    return [(x[:1].expand(6, 4).clone(), y) for x, y in vectors()()]
+
+
+def last_from_first(n, x):
+    z = n.a(x).relu()
+    return n.head(torch.cat([z[:-1], z[-1:] + z[:1]]))
+
+
+def first_from_last(n, x):
+    z = n.a(x).relu()
+    return n.head(torch.cat([z[:1] + 0.5 * z[-1:], z[1:]]))
+
+
+def one_pair(n, x):
+    z = n.a(x).relu()
+    out = n.head(z)
+    return out + torch.nn.functional.one_hot(torch.tensor(4), 6).to(z)[:, None] * out[2:3]
+
+
+def weakly(n, x):
+    z = n.head(n.a(x).relu())
+    return z + 1e-3 * z.mean(0)
+
+
+def retrieval(n, x):
+    z = n.a(x).relu()
+    return n.head((z @ z.T).softmax(1) @ z)
+
+
+SEEN = {
+    "mean": two(lambda n, x: n.head((z := n.a(x)) - z.mean(0)).relu()),
+    "mean_of_outputs": two(lambda n, x: (z := n.head(n.a(x).relu())) - z.mean(0)),
+    "last_from_first": two(last_from_first),
+    "first_from_last": two(first_from_last),
+    "one_pair": two(one_pair),
+    "weakly": two(weakly),
+    "cumulative": two(lambda n, x: n.head(n.a(x).relu()).cumsum(0)),
+    "shifted": two(lambda n, x: (z := n.head(n.a(x).relu())) + z.roll(1, 0)),
+    "permuted": two(lambda n, x: n.head(n.a(x).relu()).roll(1, 0)),
+    "flipped": two(lambda n, x: n.head(n.a(x).relu()).flip(0)),
+    "retrieval": two(retrieval),
+    "sorted": two(lambda n, x: n.head(n.a(x).relu().sort(0).values)),
+    "input_only": two(lambda n, x: n.head(n.a(x - x.mean(0)).relu())),
+    "batch_statistics": seeded(
+        lambda: nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4, track_running_stats=False), nn.ReLU(), nn.Linear(4, 3))
+    ),
+    "normalised_over_batch": two(lambda n, x: n.head(F.normalize(n.a(x).relu(), dim=0))),
+}
+
+# Randomness -----------------------------------------------------------------------------------------------------------------
+
+
+class AlwaysTraining(nn.Module):
+    """Stays in train mode, as a network does that nobody has switched."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner, self.head = inner, nn.LazyLinear(3)
+        self(torch.zeros(2, 3, 4))
+
+    def train(self, mode=True):
+        return super().train(True)
+
+    def forward(self, x):
+        z = self.inner(x)
+        return self.head((z[0] if isinstance(z, tuple) else z).mean(1))
+
+
+class SelfAttention(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.attention = nn.MultiheadAttention(4, 2, dropout=0.3, batch_first=True)
+
+    def forward(self, x):
+        return self.attention(x, x, x)[0]
+
+
+def counting(n, x):
+    n.store["calls"] = n.store.get("calls", 0) + 1
+    return n.head(n.a(x).tanh() * n.store["calls"])
+
+
+def drops_a_path(n, x):
+    keep = (torch.rand(len(x), 1) > 0.3).to(x.dtype)
+    return n.head(x + keep * n.a(x).tanh())
+
+
+def rarely(n, x):
+    return n.head(n.a(x).tanh() * (2.0 if torch.rand(()) < 0.3 else 1.0))
+
+
+def draws_for_nothing(n, x):
+    torch.rand(3)
+    return n.head(n.a(x).tanh())
+
+
+def layer_drop(n, x):
+    skipped = torch.rand([]) < 0.3
+    return n.head(x if skipped and n.training else n.a(x).tanh())
+
+
+GENERATOR = torch.Generator().manual_seed(0)
+RANDOM = {
+    "functional_dropout": two(lambda n, x: n.head(F.dropout(n.a(x).tanh(), 0.5))),
+    "functional_dropout_between_relus": two(lambda n, x: n.head(F.dropout(n.a(x).relu(), 0.2, training=True).relu())),
+    "drop_path": two(drops_a_path),
+    "python_random": two(lambda n, x: n.head(n.a(x).tanh() * (1 + random.random()))),
+    "numpy_random": two(lambda n, x: n.head(n.a(x).tanh() * (1 + np.random.rand()))),
+    "own_generator": two(lambda n, x: n.head(n.a(x).tanh() * torch.rand(4, generator=GENERATOR, dtype=x.dtype))),
+    "rrelu": two(lambda n, x: n.head(F.rrelu(n.a(x), training=True))),
+    "noise": two(lambda n, x: n.head(n.a(x).tanh() + 0.1 * torch.randn_like(x))),
+    "sampled": two(lambda n, x: n.head(F.gumbel_softmax(n.a(x), hard=True))),
+    "rarely": two(rarely),
+    "counter": with_store(counting),
+    "lstm_dropout": seeded(lambda: AlwaysTraining(nn.LSTM(4, 4, 2, dropout=0.4, batch_first=True))),
+    "attention_dropout": seeded(lambda: AlwaysTraining(SelfAttention())),
+    "encoder_dropout": seeded(
+        lambda: AlwaysTraining(nn.TransformerEncoderLayer(4, 2, 8, dropout=0.2, batch_first=True))
+    ),
+}
+
+# Weights that are computed ----------------------------------------------------------------------------------------------------
+
+
+class Trained(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.drop = nn.Linear(4, 3), nn.Dropout()
+
+    def train(self, mode=True):
+        return super().train(True)
+
+    def forward(self, x):
+        return self.drop(self.a(x))
+
+
+class Symmetric(nn.Module):
+    def forward(self, X):
+        return X.triu() + X.triu(1).mT
+
+
+def with_weights(change):
+    def build():
+        model = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 3))
+        change(model[0])
+        return model
+
+    return seeded(build)
+
+
+def baked(model):
+    """The same network with plain weights of the same values."""
+    model(torch.zeros(2, 4, dtype=torch.float64))
+    plain = nn.Linear(4, model[0].weight.shape[0]).double()
+    plain.weight.data.copy_(model[0].weight.detach())
+    plain.bias.data.copy_(model[0].bias.detach())
+    return nn.Sequential(plain, *list(model)[1:])
+
+
+COMPUTED = {
+    "weight_norm": lambda m: parametrizations.weight_norm(m),
+    "weight_norm_by_hook": lambda m: nn.utils.weight_norm(m),
+    "spectral_norm": lambda m: parametrizations.spectral_norm(m),
+    "spectral_norm_by_hook": lambda m: nn.utils.spectral_norm(m),
+    "orthogonal": lambda m: parametrizations.orthogonal(m),
+    "symmetric": lambda m: parametrize.register_parametrization(m, "weight", Symmetric()),
+    "pruned": lambda m: prune.l1_unstructured(m, "weight", 0.4),
+    "pruned_rows": lambda m: prune.ln_structured(m, "weight", 0.5, 2, 0),
+}
+
+
+def bare_hardsigmoid(model):
+    for name, module in list(model.named_modules()):
+        if isinstance(module, nn.Hardsigmoid):
+            owner, _, last = name.rpartition(".")
+            setattr(model.get_submodule(owner), last, Net(lambda _n, x: F.relu6(x + 3) / 6))
+    return model
+
+
+def by_relu6(model, batch):
+    return F.cross_entropy(model.head(F.relu6(model.a(batch[0]) + 3) / 6), batch[1])
+
+
+# Precision ------------------------------------------------------------------------------------------------------------------------
+
+
+def inner_autocast(n, x):
+    with torch.autocast("cpu", torch.bfloat16):
+        z = n.a(x).tanh()
+    return n.head(z.to(x.dtype))
+
+
+PRECISION = [
+    Case("precision/float16", perceptron(nn.Tanh), vectors(), dtype=torch.float16, tolerance=1e-3),
+    Case("precision/bfloat16", perceptron(nn.ReLU), vectors(), dtype=torch.bfloat16, tolerance=1e-3),
+    Case("precision/bfloat16_attention", seeded(lambda: Attend()), sequences(), dtype=torch.bfloat16, tolerance=1e-3),
+    Case("precision/float32", perceptron(nn.GELU), vectors(), dtype=torch.float32, tolerance=1e-3),
+    Case("precision/float32_relu", perceptron(nn.ReLU), vectors(), dtype=torch.float32, tolerance=1e-3),
+]
+
+
+class Attend(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.q, self.k, self.head = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 3)
+        self.norm = nn.LayerNorm(4)
+
+    def forward(self, x):
+        return self.head(self.norm(F.scaled_dot_product_attention(self.q(x), self.k(x), x)).mean(1))
+
+
+CASES = [
+    *(Case(f"told/{name}", build, vectors()) for name, build in TOLD.items()),
+    *VALUES,
+    *(Case(f"seen/{name}", build, vectors(n_batches=1)) for name, build in SEEN.items()),
+    *(Case(f"seen/{name}/equal_samples", build, equal_samples) for name, build in SEEN.items()),
+    *(
+        Case(f"random/{name}", build, sequences() if "_dropout" in name and "functional" not in name else vectors(),
+             refused="two evaluations of the loss differ|call model.eval")
+        for name, build in RANDOM.items()
+    ),
+    Case("random/drawn_for_nothing", two(draws_for_nothing), vectors()),
+    Case("random/layer_drop", two(layer_drop), vectors()),
+    *(Case(f"computed/{name}", with_weights(change), vectors(), bake=baked) for name, change in COMPUTED.items()),
+    Case("computed/parameter_of_weight_norm", with_weights(parametrizations.weight_norm), vectors(), layers=["2"],
+         parameters=["0.parametrizations.weight.original*"]),
+    Case("computed/parameter_of_pruning", with_weights(COMPUTED["pruned"]), vectors(), layers=[], parameters="0.weight_orig"),
+    Case("refused/unused", three(lambda n, x: n.head(n.a(x))), vectors(), layers=["b"], refused="layer b: expected to take part"),
+    Case("refused/returns_a_dict", two(lambda n, x: {"scores": n.head(n.a(x))}), vectors(), layers=["a"], refused="got dict"),
+    Case("refused/nan", two(lambda n, x: n.head(n.a(x)) * torch.nan), vectors(), layers=["a"], refused="NaN"),
+    Case("refused/train_mode", seeded(lambda: Trained()), vectors(), layers=["a"], refused="call model.eval"),
+    Case("hardsigmoid", perceptron(nn.Hardsigmoid), vectors(), bake=bare_hardsigmoid),
+    Case("hardsigmoid_function", two(lambda n, x: n.head(F.hardsigmoid(n.a(x)))), vectors(),
+         own=by_relu6),
+    *PRECISION,
+]  # fmt: skip
