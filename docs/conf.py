@@ -6,7 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT)]
 
-from layercurv import __version__  # noqa: E402
+from layercurv import __version__  # ruff: ignore[module-import-not-at-top-of-file]
 
 project, author, release = "layercurv", "The layercurv developers", __version__
 html_title = "layercurv"

@@ -15,10 +15,12 @@ torch.manual_seed(0)
 tokens = torch.tensor(list(Path(__file__).read_bytes()))
 inputs, targets = tokens[:-1].unfold(0, 32, 16), tokens[1:].unfold(0, 32, 16)
 
-config = transformers.GPT2Config(vocab_size=256, n_positions=32, n_embd=32, n_layer=2, n_head=4, bos_token_id=0, eos_token_id=0)
+config = transformers.GPT2Config(
+    vocab_size=256, n_positions=32, n_embd=32, n_layer=2, n_head=4, bos_token_id=0, eos_token_id=0
+)
 model = transformers.GPT2LMHeadModel(config)
 optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
-for step in range(80):
+for _ in range(80):
     chosen = torch.randint(len(inputs), (32,))
     loss = nn.functional.cross_entropy(model(inputs[chosen]).logits.flatten(0, 1), targets[chosen].flatten())
     optimizer.zero_grad()

@@ -23,13 +23,18 @@ batches = list(zip(images[:128].split(64), labels[:128].split(64), strict=True))
 
 
 def exponents() -> dict:
+    """Measure all layers.
+
+    Returns:
+        Layer name to alpha and its interval.
+    """
     found = alpha_map(model.eval(), nn.CrossEntropyLoss(), batches, top_k=10, bar=False)
     return {layer.name: (layer.alpha, layer.interval) for layer in found}
 
 
 before = exponents()
 optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
-for step in range(60):
+for _ in range(60):
     chosen = torch.randint(512, (64,))
     loss = nn.functional.cross_entropy(model(images[chosen]), labels[chosen])
     optimizer.zero_grad()

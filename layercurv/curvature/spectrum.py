@@ -30,7 +30,6 @@ from layercurv.curvature.objective import network_output
 from layercurv.curvature.precision import full_precision
 from layercurv.errors import InputError, choose
 
-
 IGNORED = nn.CrossEntropyLoss().ignore_index
 _BATCH = "batch"  # curvlinops takes dictionaries as inputs, and hands them on
 _COLUMNS = 32  # unit vectors multiplied at a time
