@@ -254,8 +254,8 @@ class _MeanLikelihood(_MeanLoss):
             type(loss) is CrossEntropy and _options(loss) == _options(CrossEntropy())
         ):
             raise InputError(
-                f"fisher: expected CrossEntropy() without options or SquaredError(), whose labels the network can draw, got "
-                f"{type(loss).__name__}; use empirical_fisher or ggn"
+                "fisher: expected CrossEntropy() without options or SquaredError(), whose labels the network can draw, "
+                f"got {type(loss).__name__}; use empirical_fisher or ggn"
             )
 
     def forward(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
