@@ -1,4 +1,4 @@
-"""Seconds for the leading singular triplets of a large gradient, by Lanczos and from the whole Gram matrix, in turns."""
+"""Seconds for the leading singular triplets of a large gradient: Lanczos against the whole Gram matrix, in turns."""
 
 import argparse
 import statistics
@@ -60,8 +60,8 @@ def main() -> None:
         table.add_row(name, f"{medians[0]:.2f}", f"{medians[1]:.2f}", ratio, f"{float(residual):.0e}")
     console = Console(width=120)
     console.print(
-        f"{options.size} x {options.size}, float64, {options.top_k} triplets, {torch.get_num_threads()} threads, median "
-        f"of {options.repeats}"
+        f"{options.size} x {options.size}, float64, {options.top_k} triplets, {torch.get_num_threads()} threads, "
+        f"median of {options.repeats}"
     )
     console.print(table)
 

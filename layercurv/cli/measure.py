@@ -9,7 +9,7 @@ import torch
 from layercurv.cli.network import Network, load_network
 from layercurv.cli.samples import load_samples
 from layercurv.curvature import CrossEntropy
-from layercurv.curvature.tape import network_output
+from layercurv.curvature.objective import network_output
 from layercurv.errors import InputError
 from layercurv.measure import alpha_map
 from layercurv.measure.progress import LOGGER

@@ -26,7 +26,7 @@ The engines, and what else one pass can collect:
 - `null_gradients`: batch gradients that are sampling noise alone; `labels` draws labels from the network
 - `finite_difference`: what a measurement without second derivatives would give
 - `dense`: the whole Hessian of a tiny network
-- `spectrum`: eigenvalues, trace and density of one layer's block, by curvlinops
+- `spectrum`: eigenpairs, trace and density of Hessian, GGN and Fisher over any parameters, by curvlinops
 - `precision`: float32 means float32
 """
 

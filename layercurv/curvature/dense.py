@@ -54,7 +54,7 @@ def dense_hessian(
     if sum(sizes) > MAX_WEIGHTS:
         raise InputError(
             f"dense Hessian: expected at most {MAX_WEIGHTS} weights, got {sum(sizes)}; "
-            "use curvature.spectrum for one layer's block of a larger network"
+            "use curvature.spectrum for a larger network"
         )
     fixed = {name: _to_double(x.detach()) for name, x in chain(model.named_parameters(), model.named_buffers())}
 

@@ -1,13 +1,15 @@
 """The common job in one call: alpha of every layer of a network."""
 
 import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
 from layercurv.curvature import ENGINES
+from layercurv.curvature.batches import as_batches
 from layercurv.curvature.losses import Loss, as_loss
 from layercurv.errors import InputError
 from layercurv.measure.check import Check
@@ -22,8 +24,8 @@ DEFAULT_CHECK = Check()
 
 def alpha_map(
     model: nn.Module,
-    loss: Loss | nn.CrossEntropyLoss,
-    batches: Iterable[tuple[torch.Tensor, torch.Tensor]],
+    loss: Loss | nn.Module,
+    batches: Iterable[Any],
     top_k: int = 20,
     *,
     layers: str | Sequence[str] = "*",
@@ -43,11 +45,11 @@ def alpha_map(
 
     Args:
         model: The network, in eval mode.
-        loss: The loss; its mean over all samples is what is differentiated.
-        batches: Micro-batches (inputs, targets). They are gone through several times: a list is used as it is,
-            anything else is read once into memory, so that all stages see the same samples.
+        loss: A loss of any kind that `as_loss` takes; its mean over all samples is what is differentiated.
+        batches: Micro-batches of any kind that `Batches` takes. They are gone through several times: a list is used as
+            it is, anything else is read once into memory, so that all stages see the same samples.
         top_k: K, directions per layer; fewer where a layer has fewer.
-        layers: Names of the layers measured, with wildcards: "blocks.*.attn.*", or several such.
+        layers: Names of the layers measured, with wildcards: "blocks.*.attn.*", or several such; see `matching_layers`.
         engine: As for `directional_curvature`.
         decompose: Whether to measure Kronecker factors and split alpha into five slopes.
         sampled_columns: Random columns of the loss Hessian's root for the Kronecker factors. None takes all of them,
@@ -75,9 +77,10 @@ def alpha_map(
     """
     if engine not in ENGINES:
         raise InputError(f"engine: expected one of {', '.join(ENGINES)}, got {engine!r}")
+    if isinstance(batches, (torch.Tensor, Mapping)):
+        as_batches(batches)  # says what is wrong
     samples = batches if isinstance(batches, Sequence) else list(batches)
-    if not samples:
-        raise InputError("batches: expected at least one micro-batch, got none")
+    as_batches(samples).first()
     chosen = matching_layers(model, layers)
     given = chosen, top_k, engine, decompose, sampled_columns, check, seed, bar
     measurement = Measurement(model, as_loss(loss), samples, *given)
@@ -95,7 +98,7 @@ def alpha_map(
     return AlphaMap(entries, n_samples, mean_loss, saved.wall_s, _provenance(measurement))
 
 
-def _provenance(measurement: Measurement) -> dict:
+def _provenance(measurement: Measurement) -> dict[str, Any]:
     device = measurement.layers[0].weight.device
     names = ("top_k", "engine", "decompose", "sampled_columns", "seed")
     return {

@@ -1,13 +1,17 @@
 """Before an engine measures, it is compared with double backpropagation, on a few samples and directions per layer."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
 
-from layercurv.curvature import Directions, chosen_engines, directional_curvature
+from layercurv.curvature import Directions, LayerCurvature, chosen_engines, directional_curvature
+from layercurv.curvature.batches import as_batch
 from layercurv.curvature.losses import Loss
 from layercurv.errors import InputError
+from layercurv.measure.progress import LOGGER
 
 NOISE_FLOOR = 1e-3  # of a layer's largest curvature: errors are compared with no less than that
 
@@ -22,8 +26,8 @@ class Check:
 
 
 def check_engines(
-    model: nn.Module, loss: Loss, batch: tuple, directions: dict[str, Directions], engine: str, check: Check
-) -> tuple[dict[str, dict], dict[str, str]]:
+    model: nn.Module, loss: Loss, batch: Any, directions: dict[str, Directions], engine: str, check: Check
+) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
     """Compare the engine in use with double backpropagation on a few samples and directions of every layer.
 
     Args:
@@ -42,14 +46,15 @@ def check_engines(
         InputError: If the engine is not exact for a layer, or off by more than the tolerance.
     """
     samples = [first_samples(batch, check.n_samples)]
-    engines = chosen_engines(model, loss, samples[0][0], directions, engine)
+    engines = chosen_engines(model, loss, as_batch(samples[0]), directions, engine)
     chosen = {name: evenly_spread(found, check.n_directions) for name, found in directions.items()}
     some = {name: subset(directions[name], index) for name, index in chosen.items()}
     exact = directional_curvature(model, loss, samples, some, "double_backward")
-    checked = {}
-    for used in set(engines.values()):
-        part = {name: some[name] for name in engines if engines[name] == used}
-        checked |= directional_curvature(model, loss, samples, part, used)
+    checked: dict[str, LayerCurvature] = {}
+    for planned in set(engines.values()):
+        part = {name: some[name] for name in engines if engines[name] == planned}
+        checked |= measured(model, loss, samples, part, engine, planned)
+    engines = {name: checked[name].engine for name in engines}
     result = {}
     for name, index in chosen.items():
         h, reference = checked[name].curvatures, exact[name].curvatures
@@ -78,17 +83,57 @@ def _above_noise(reference: torch.Tensor) -> torch.Tensor:
     return reference.abs().clamp_min(max(float(floor), torch.finfo(reference.dtype).tiny))
 
 
-def first_samples(batch: tuple, count: int) -> tuple:
+def measured(
+    model: nn.Module,
+    loss: Loss,
+    batches: Sequence[Any],
+    directions: dict[str, Directions],
+    wanted: str,
+    planned: str,
+    slopes: bool = False,
+) -> dict[str, LayerCurvature]:
+    """Measure by the engine that is planned; by the next one, if any was wanted and that one refuses a micro-batch.
+
+    Args:
+        model: The network, in eval mode.
+        loss: The loss.
+        batches: Micro-batches.
+        directions: Layer name to directions.
+        wanted: The engine asked for, or "auto".
+        planned: What `chosen_engines` made of it.
+        slopes: As for `directional_curvature`.
+
+    Returns:
+        Layer name to curvature.
+
+    Raises:
+        InputError: If nothing else was wanted, or nothing measures it.
+    """
+    try:
+        return directional_curvature(model, loss, batches, directions, planned, slopes)
+    except InputError as error:
+        if wanted != "auto" or planned == "double_backward":
+            raise
+        LOGGER.info("%s: %s", ", ".join(directions), error)
+        return directional_curvature(model, loss, batches, directions, "auto", slopes)
+
+
+def first_samples(raw: Any, count: int) -> Any:
     """Cut a micro-batch.
 
     Args:
-        batch: Inputs and targets.
+        raw: The micro-batch, of any kind that `Batches` takes.
         count: How many samples; fewer if there are not so many.
 
     Returns:
-        Its first samples.
+        Its first samples; all of it, where its tensors do not tell how many it has.
     """
-    return tuple(part[:count] for part in batch)
+    batch = as_batch(raw)
+    try:
+        n_samples = batch.n_samples
+    except InputError:
+        return raw
+    return batch.take(list(range(min(count, n_samples)))).raw
 
 
 def evenly_spread(directions: Directions, count: int) -> list[int]:
@@ -99,11 +144,14 @@ def evenly_spread(directions: Directions, count: int) -> list[int]:
         count: How many; fewer if there are not so many.
 
     Returns:
-        Indices from 0.
+        Indices from 0; the first, if all are null.
     """
     usable = (~directions.is_null).nonzero().squeeze(1)
+    if not len(usable):
+        return [0]
     positions = torch.linspace(0, len(usable) - 1, min(count, len(usable))).round().long()
-    return usable.cpu()[positions].tolist()
+    chosen: list[int] = usable.cpu()[positions].tolist()
+    return chosen
 
 
 def subset(directions: Directions, index: list[int]) -> Directions:

@@ -1,8 +1,10 @@
 """A record's part on one weight layer: raw lists first, fits beside them."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from layercurv.curvature import Directions, LayerCurvature, WeightLayer
 from layercurv.errors import InputError
@@ -16,8 +18,10 @@ from layercurv.fits import (
     usable_directions,
 )
 
+Entry = dict[str, Any]  # a record's part
 
-def identity(depth: int, layer: WeightLayer) -> dict:
+
+def identity(depth: int, layer: WeightLayer) -> Entry:
     """Say which layer an entry is about.
 
     Args:
@@ -30,7 +34,7 @@ def identity(depth: int, layer: WeightLayer) -> dict:
     return {"name": layer.name, "depth": depth, "kind": layer.kind, "shape": list(layer.shape)}
 
 
-def spectrum_entry(depth: int, layer: WeightLayer, directions: Directions, found: LayerCurvature) -> dict:
+def spectrum_entry(depth: int, layer: WeightLayer, directions: Directions, found: LayerCurvature) -> Entry:
     """Put one layer's spectrum, curvatures and fits together.
 
     Args:
@@ -68,7 +72,7 @@ def spectrum_entry(depth: int, layer: WeightLayer, directions: Directions, found
     }
 
 
-def decomposition_entry(entry: dict, kronecker: dict | str) -> dict:
+def decomposition_entry(entry: Entry, kronecker: Entry | str) -> Entry:
     """Split a layer's alpha into the slopes of its five factors.
 
     Args:
@@ -92,7 +96,7 @@ def decomposition_entry(entry: dict, kronecker: dict | str) -> dict:
     return {"n_positions": n_positions, "kronecker": factors, "alpha_slopes": slopes}
 
 
-def or_missing(missing: dict[str, str], key: str, fit: Callable, *arguments):
+def or_missing(missing: dict[str, str], key: str, fit: Callable[..., Any], *arguments: Any) -> Any:
     """Fit, or note why it cannot be done: one layer without a fit must not cost the others theirs.
 
     Args:
@@ -111,7 +115,7 @@ def or_missing(missing: dict[str, str], key: str, fit: Callable, *arguments):
         return None
 
 
-def _bootstrap(missing: dict[str, str], found: LayerCurvature, keep: np.ndarray) -> dict | None:
+def _bootstrap(missing: dict[str, str], found: LayerCurvature, keep: npt.NDArray[np.bool_]) -> Any:
     if found.per_sample is None or found.slopes is None:
         missing["alpha_bootstrap"] = f"the {found.engine} engine gives no derivatives per sample here"
         return None

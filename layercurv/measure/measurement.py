@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -19,21 +20,24 @@ from layercurv.curvature import (
     LayerCurvature,
     WeightLayer,
     chosen_engines,
-    directional_curvature,
     gradient_directions,
     sweep,
 )
+from layercurv.curvature.batches import as_batch, tensors_in
 from layercurv.curvature.losses import Loss
-from layercurv.curvature.tape import network_output
+from layercurv.curvature.measuring import measuring
+from layercurv.curvature.objective import Objective, network_output
 from layercurv.errors import InputError
-from layercurv.measure.check import Check, check_engines, first_samples
-from layercurv.measure.progress import LOGGER, counted, progress
+from layercurv.measure.check import Check, check_engines, first_samples, measured
+from layercurv.measure.progress import LOGGER, Counted, progress
 from layercurv.measure.resume import Resumable
 from layercurv.results.provenance import fingerprint
 from layercurv.training.checkpoint import weights_checksum
 
 MAX_COLUMNS = 1000  # of the loss Hessian's root: more than ImageNet's classes are sampled, not summed
 SAMPLED_COLUMNS = 8
+
+Kronecker = dict[str, Any] | str  # `n_positions` and `factors`, or why there are none
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class Measurement:
 
     model: nn.Module
     loss: Loss
-    batches: Sequence[tuple[torch.Tensor, torch.Tensor]]
+    batches: Sequence[Any]  # micro-batches of any kind that `Batches` takes
     layers: list[WeightLayer]
     top_k: int
     engine: str
@@ -59,13 +63,13 @@ class Measurement:
             A SHA-256.
         """
         samples = hashlib.sha256()
-        for part in (part for batch in self.batches for part in batch):
+        for part in (part for batch in self.batches for part in tensors_in(batch)):
             samples.update(f"{part.dtype} {tuple(part.shape)}".encode())
-            samples.update(part.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+            samples.update(part.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
         names = ("top_k", "engine", "decompose", "sampled_columns", "seed")
         return fingerprint(
             {name: getattr(self, name) for name in names}
-            | {"loss": type(self.loss).__qualname__, "layers": [layer.name for layer in self.layers]}
+            | {"loss": _described(self.loss), "layers": [layer.name for layer in self.layers]}
             | {"weights": weights_checksum(self.model), "samples": samples.hexdigest()}
         )
 
@@ -79,15 +83,17 @@ class Measurement:
             Layer name to directions.
         """
 
-        def measure() -> dict:
+        def measure() -> dict[str, Any]:
             with progress("gradient", "micro-batches", len(self.batches), bar=self.bar) as advance:
-                batches = counted(self.batches, advance)
+                batches = Counted(self.batches, advance)
                 found = gradient_directions(self.model, self.loss, batches, self.layers, self.top_k)
             return {name: vars(directions) for name, directions in found.items()}
 
         return {name: Directions(**parts) for name, parts in saved.once("directions", measure).items()}
 
-    def engines(self, saved: Resumable, directions: dict[str, Directions]) -> tuple[dict[str, dict], dict[str, str]]:
+    def engines(
+        self, saved: Resumable, directions: dict[str, Directions]
+    ) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
         """Choose an engine for each layer and hold it against double backpropagation.
 
         Args:
@@ -101,9 +107,10 @@ class Measurement:
             InputError: If an engine is not exact, or off by more than the tolerance.
         """
 
-        def measure() -> list[dict]:
+        def measure() -> list[dict[str, Any]]:
             if self.check is None:
-                return [{}, chosen_engines(self.model, self.loss, self.batches[0][0], directions, self.engine)]
+                first = as_batch(self.batches[0])
+                return [{}, chosen_engines(self.model, self.loss, first, directions, self.engine)]
             given = self.model, self.loss, self.batches[0], directions, self.engine
             return list(check_engines(*given, self.check))
 
@@ -112,7 +119,7 @@ class Measurement:
 
     def curvatures(
         self, saved: Resumable, directions: dict[str, Directions], engines: dict[str, str]
-    ) -> tuple[dict[str, LayerCurvature], dict[str, dict | str]]:
+    ) -> tuple[dict[str, LayerCurvature], dict[str, Kronecker]]:
         """Measure all layers.
 
         Args:
@@ -123,23 +130,39 @@ class Measurement:
         Returns:
             Layer name to curvature; and, if asked for, to `n_positions` and the spectra of its Kronecker `factors`, or
             to why there are none.
+
+        Raises:
+            InputError: If the engine asked for refuses a micro-batch.
         """
-        found, kronecker = {}, {}
-        by_ggn = [layer for layer in self.layers if engines[layer.name] == "ggn"]
         reasons = self._without_factors(saved)
+        by_ggn = [layer for layer in self.layers if engines[layer.name] == "ggn"]
         factored = [layer for layer in self.layers if layer.name not in reasons] if self.decompose else []
-        n_sampled = self._n_sampled(saved) if factored else None
-        together = factored if n_sampled is None else []
-        if by_ggn or together:
-            found, kronecker = self._swept(saved, "sums", directions, by_ggn, together, None)
-        if factored and not together:
-            kronecker = self._swept(saved, "sampled sums", directions, [], factored, n_sampled)[1]
-        others = [name for name in engines if engines[name] != "ggn"]
+        try:
+            found, kronecker = self._in_one_pass(saved, directions, by_ggn, factored)
+        except InputError as error:  # of a later micro-batch than those tried beforehand
+            if self.engine != "auto":
+                raise
+            LOGGER.info("%s", error)
+            found, kronecker = {}, {layer.name: str(error) for layer in factored}
+        others = [name for name in engines if name not in found]
         with progress("curvature", "layers", len(others), bar=self.bar) as advance:
             for index, name in enumerate(others):
                 found[name] = self._alone(saved, name, directions[name], engines[name])
                 advance(index + 1)
         return found, kronecker | reasons
+
+    def _in_one_pass(
+        self,
+        saved: Resumable,
+        directions: dict[str, Directions],
+        by_ggn: list[WeightLayer],
+        factored: list[WeightLayer],
+    ) -> tuple[dict[str, LayerCurvature], dict[str, Kronecker]]:
+        n_sampled = self._n_sampled(saved) if factored else None
+        if n_sampled is None:
+            return self._swept(saved, "sums", directions, by_ggn, factored, None) if by_ggn or factored else ({}, {})
+        found = self._swept(saved, "sums", directions, by_ggn, [], None)[0] if by_ggn else {}
+        return found, self._swept(saved, "sampled sums", directions, [], factored, n_sampled)[1]
 
     def mean_loss(self, saved: Resumable) -> float:
         """Return the mean loss of the measured samples.
@@ -152,11 +175,13 @@ class Measurement:
         """
 
         def measure() -> float:
-            with torch.no_grad():
-                losses = [float(self.loss.sum_loss(network_output(self.model, x), y)) for x, y in self.batches]
-            return sum(losses) / sum(len(targets) for _, targets in self.batches)
+            with measuring(self.model, self.layers) as cast_to, torch.no_grad():
+                objective = Objective(self.model, self.loss, cast_to)
+                batches = [objective.prepared(as_batch(batch)) for batch in self.batches]
+                sums = sum(float(objective.sum_loss(batch)) for batch in batches)
+                return sums / sum(objective.n_samples(batch) for batch in batches)
 
-        return saved.once("mean loss", measure)
+        return float(saved.once("mean loss", measure))
 
     def _without_factors(self, saved: Resumable) -> dict[str, str]:
         # Layer name to why it has no Kronecker factors: its samples cannot be told apart.
@@ -174,19 +199,21 @@ class Measurement:
             found = {layer.name: try_one([layer]) for layer in self.layers}
             return {name: reason for name, reason in found.items() if reason is not None}
 
-        return saved.once("without factors", measure) if self.decompose else {}
+        return dict(saved.once("without factors", measure)) if self.decompose else {}
 
     def _n_sampled(self, saved: Resumable) -> int | None:
         def measure() -> int | None:
-            with torch.no_grad():
-                outputs = network_output(self.model, first_samples(self.batches[0], 1)[0])
-            n_columns = self.loss.n_root_columns(outputs.shape)
+            batch = as_batch(first_samples(self.batches[0], 1))
+            with measuring(self.model, self.layers) as cast_to, torch.no_grad():
+                outputs = network_output(self.model, Objective(self.model, self.loss, cast_to).prepared(batch))
+            n_columns = self.loss.n_root_columns(outputs.shape, batch.targets)
             if self.sampled_columns is not None or n_columns <= MAX_COLUMNS:
                 return self.sampled_columns
-            LOGGER.info("the loss Hessian's root has %d columns: Kronecker factors take 8 random ones", n_columns)
+            LOGGER.info("the loss Hessian's root has %d columns: 8 random ones make the Kronecker factors", n_columns)
             return SAMPLED_COLUMNS
 
-        return saved.once("sampled columns", measure)
+        count = saved.once("sampled columns", measure)
+        return None if count is None else int(count)
 
     def _swept(
         self,
@@ -196,8 +223,8 @@ class Measurement:
         by_ggn: list[WeightLayer],
         factored: list[WeightLayer],
         n_sampled: int | None,
-    ) -> tuple[dict[str, LayerCurvature], dict[str, dict]]:
-        def measure() -> dict:
+    ) -> tuple[dict[str, LayerCurvature], dict[str, Kronecker]]:
+        def measure() -> dict[str, Any]:
             ggn, factors = GGNCurvature(by_ggn, directions, slopes=True), KroneckerFactors(factored)
             visitors = [visitor for visitor, used in ((ggn, by_ggn), (factors, factored)) if used]
             layers = [layer for layer in self.layers if layer in by_ggn or layer in factored]
@@ -211,7 +238,7 @@ class Measurement:
         return {layer: _curvature(found) for layer, found in parts["curvatures"].items()}, parts["kronecker"]
 
     def _sweep(
-        self, saved: Resumable, name: str, layers: list[WeightLayer], visitors: list, n_sampled: int | None
+        self, saved: Resumable, name: str, layers: list[WeightLayer], visitors: list[Any], n_sampled: int | None
     ) -> None:
         state = saved.get(name) or {"n_done": 0, "visitors": []}
         for visitor, sums in zip(visitors, state["visitors"], strict=False):
@@ -227,19 +254,30 @@ class Measurement:
             sweep(*given, state["n_done"], after_batch, n_sampled=n_sampled, seed=self.seed)
 
     def _alone(self, saved: Resumable, name: str, directions: Directions, engine: str) -> LayerCurvature:
-        def measure() -> dict:
+        def measure() -> dict[str, Any]:
             given = self.model, self.loss, self.batches, {name: directions}
-            return vars(directional_curvature(*given, engine, slopes=True)[name])
+            return vars(measured(*given, self.engine, engine, slopes=True)[name])
 
         return _curvature(saved.once(f"curvature of {name}", measure))
 
 
-def _curvature(parts: dict) -> LayerCurvature:
+def _curvature(parts: dict[str, Any]) -> LayerCurvature:
     # A checkpoint is read to the network's device; engines return their findings on the CPU.
-    return LayerCurvature(**{key: part.cpu() if torch.is_tensor(part) else part for key, part in parts.items()})
+    on_cpu: dict[str, Any] = {key: part.cpu() if torch.is_tensor(part) else part for key, part in parts.items()}
+    return LayerCurvature(**on_cpu)
 
 
-def _spectra(factors: KroneckerFactors, name: str, directions: dict[str, Directions]) -> dict:
+def _described(loss: Loss) -> list[str]:
+    # Options are told by value; a function by its name.
+    options = [f"{name}={value if _is_plain(value) else type(value).__name__}" for name, value in vars(loss).items()]
+    return [type(loss).__qualname__, *sorted(options)]
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, (bool, int, float, str, type(None), torch.Tensor))
+
+
+def _spectra(factors: KroneckerFactors, name: str, directions: dict[str, Directions]) -> dict[str, Any]:
     spectra = factors.spectra(name, directions[name])
     lists = {kind: {key: value.tolist() for key, value in parts.items()} for kind, parts in spectra.items()}
     return {"n_positions": factors.n_positions[name], "factors": lists}

@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 LOGGER = logging.getLogger("layercurv")
 SECONDS_BETWEEN_LINES = 10.0
@@ -34,22 +34,30 @@ def progress(what: str, unit: str, total: int, done: int = 0, bar: bool = True) 
         yield _lines(what, unit, total)
 
 
-def counted(items: Iterable[T], advance: Callable[[int], None]) -> Iterator[T]:
-    """Tell a progress display of each item that was used up.
+class Counted(Iterable[T]):
+    """Items that tell a progress display each time one was used up."""
 
-    Args:
-        items: The items.
-        advance: What `progress` yielded.
+    def __init__(self, items: Iterable[T], advance: Callable[[int], None]):
+        """Wrap items.
 
-    Yields:
-        The items.
-    """
-    for index, item in enumerate(items):
-        yield item
-        advance(index + 1)
+        Args:
+            items: The items.
+            advance: What `progress` yielded.
+        """
+        self._items, self._advance = items, advance
+
+    def __iter__(self) -> Iterator[T]:
+        """Go through the items.
+
+        Yields:
+            The items.
+        """
+        for index, item in enumerate(self._items):
+            yield item
+            self._advance(index + 1)
 
 
-def _tqdm():
+def _tqdm() -> Any:
     try:
         from tqdm import tqdm
     except ImportError:

@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from torch import nn
 
 from layercurv.curvature import WeightLayer, weight_layers
+from layercurv.curvature.layers import parameters
 from layercurv.errors import InputError
 
 
@@ -14,18 +15,38 @@ def matching_layers(model: nn.Module, patterns: str | Sequence[str] = "*") -> li
 
     Args:
         model: The network.
-        patterns: One or several, such as "blocks.*.attn.*".
+        patterns: One or several, such as "blocks.*.attn.*"; "!head" leaves out what the others chose. One that fits no
+            weight layer is tried on all parameters: "*.bias", "attn.in_proj_weight".
 
     Returns:
-        The layers, in the order the network registers them.
+        The layers, in the order the network registers them, then other parameters.
 
     Raises:
-        InputError: If a pattern fits no layer; the message lists all layers.
+        InputError: If a pattern fits nothing, the message lists all layers; or if nothing is left.
     """
-    patterns = [patterns] if isinstance(patterns, str) else list(patterns)
-    layers = weight_layers(model)
-    for pattern in patterns:
-        if not any(fnmatchcase(layer.name, pattern) for layer in layers):
-            known = ", ".join(layer.name for layer in layers)
+    wanted = [patterns] if isinstance(patterns, str) else list(patterns)
+    left_out = [pattern[1:] for pattern in wanted if pattern.startswith("!")]
+    chosen = [pattern for pattern in wanted if not pattern.startswith("!")] or ["*"]
+    named = {layer.name: layer for layer in weight_layers(model)}
+    if any(not _fit(named, pattern) for pattern in chosen):
+        named |= {parameter.name: parameter for parameter in parameters(model) if _is_other(parameter, named)}
+    for pattern in chosen:
+        if not _fit(named, pattern):
+            known = ", ".join(layer.name for layer in weight_layers(model))
             raise InputError(f"layers: no weight layer fits {pattern!r}; the network has: {known}")
-    return [layer for layer in layers if any(fnmatchcase(layer.name, pattern) for pattern in patterns)]
+    names = {name for pattern in chosen for name in _fit(named, pattern)}
+    names -= {name for pattern in left_out for name in _fit(named, pattern)}
+    if not names:
+        raise InputError(f"layers: {', '.join(wanted)} leaves none")
+    return [layer for name, layer in named.items() if name in names]
+
+
+def _fit(named: dict[str, WeightLayer], pattern: str) -> list[str]:
+    # A pattern that fits weight layers means these alone.
+    fitting = [name for name in named if fnmatchcase(name, pattern)]
+    layers = [name for name in fitting if named[name].kind != "parameter"]
+    return layers or fitting
+
+
+def _is_other(parameter: WeightLayer, layers: dict[str, WeightLayer]) -> bool:
+    return not any(parameter.weight is layer.weight for layer in layers.values())

@@ -10,10 +10,17 @@ import pytest
 import torch
 from torch import nn
 
-from layercurv.curvature import CrossEntropy, SquaredError, directional_curvature, gradient_directions, weight_layers
+from layercurv.curvature import (
+    BatchLoss,
+    CrossEntropy,
+    SquaredError,
+    directional_curvature,
+    gradient_directions,
+    weight_layers,
+)
 from layercurv.errors import InputError
 from layercurv.fits import fit_alpha
-from layercurv.measure import AlphaMap, Check, alpha_map
+from layercurv.measure import AlphaMap, Check, alpha_map, matching_layers
 from layercurv.results import schema
 from tests.cases import make_case
 
@@ -123,7 +130,7 @@ def test_an_interrupted_measurement_goes_on_with_the_same_numbers(found, tmp_pat
 def test_what_is_known_is_not_measured_again(tmp_path, monkeypatch):
     given, path = (network(), CrossEntropy(), samples(), 4), tmp_path / "done.pt"
     first = alpha_map(*given, checkpoint=path)
-    for name in ("gradient_directions", "check_engines", "sweep", "directional_curvature", "network_output"):
+    for name in ("gradient_directions", "check_engines", "sweep", "measured", "network_output"):
         monkeypatch.setattr(f"layercurv.measure.measurement.{name}", lambda *a, **k: pytest.fail("measured again"))
     again = alpha_map(*given, checkpoint=path)
     assert again.entries == first.entries and again.mean_loss == first.mean_loss
@@ -215,8 +222,8 @@ def test_a_wrong_engine_is_found_out(monkeypatch):
     )
     twice = directional_curvature
 
-    def off(model, loss, batches, directions, engine, **options):
-        found = twice(model, loss, batches, directions, engine, **options)
+    def off(model, loss, batches, directions, engine, *options):
+        found = twice(model, loss, batches, directions, engine, *options)
         if engine == "ggn":
             found["0"].curvatures.mul_(1.01)
         return found
@@ -225,6 +232,49 @@ def test_a_wrong_engine_is_found_out(monkeypatch):
     with pytest.raises(InputError, match=r"layer 0: the ggn engine is off by 0\.01"):
         alpha_map(case.model, case.loss, [case.batch], 3)
     assert len(alpha_map(case.model, case.loss, [case.batch], 3, check=Check(tolerance=0.1))) > 1
+
+
+def test_any_parameter_can_be_named_and_patterns_leave_out():
+    model = network()
+    names = [layer.name for layer in matching_layers(model, ["*", "!1.*", "!3"])]
+    assert names == ["0", "2.0"]
+    assert [layer.name for layer in matching_layers(model, ["1.0", "3.bias"])] == ["1.0", "3.bias"]
+    with pytest.raises(InputError, match=r"layers: 0, !\* leaves none"):
+        matching_layers(model, ["0", "!*"])
+    found = alpha_map(model, CrossEntropy(), samples(), 4, layers="3.bias", decompose=True)
+    assert found["3.bias"].shape == (5, 1) and len(found["3.bias"].h) == 1
+
+
+def test_a_loss_of_model_and_batch_is_measured_by_the_reference_without_factors(found):
+    def mean_loss(model, batch):
+        return nn.functional.cross_entropy(model(batch["x"]), batch["y"])
+
+    batches = [{"x": x, "y": y} for x, y in samples()]
+    own = alpha_map(network(), BatchLoss(mean_loss, "mean"), batches, 4, layers=["1.*", "3"])
+    assert {layer.engine for layer in own} == {"double_backward"}
+    assert own.n_samples == found.n_samples and own.mean_loss == pytest.approx(found.mean_loss)
+    np.testing.assert_allclose(own["3"].h, found["3"].h, rtol=1e-9)
+    assert own["3"].slopes is None and own["3"].missing["alpha_slopes"]
+
+
+def test_an_engine_that_a_later_batch_defeats_gives_way(tmp_path):
+    class Routed(nn.Module):  # samples mix as soon as there are more than five
+        def __init__(self):
+            super().__init__()
+            self.first, self.head = nn.Linear(8, 6), nn.Linear(6, 5)
+
+        def forward(self, x):
+            x = self.first(x).relu()
+            return self.head(x - x.mean(0) if len(x) > 5 else x)
+
+    torch.manual_seed(0)
+    model = Routed().double().eval()
+    batches = [tuple(part[:5] for part in samples()[0]), *samples()[1:]]
+    found = alpha_map(model, CrossEntropy(), batches, 4, checkpoint=tmp_path / "half.pt")
+    reference = alpha_map(model, CrossEntropy(), batches, 4, engine="double_backward", decompose=False)
+    for layer in found:
+        np.testing.assert_allclose(layer.h, reference[layer.name].h, rtol=1e-8, atol=1e-15)
+    assert "no per-sample gradients" in found["first"].missing["alpha_slopes"]
 
 
 def test_progress_goes_to_the_log(caplog):
