@@ -13,9 +13,9 @@ import typst
 
 from layercurv.claims.claim import Status
 from layercurv.claims.command import main
-from layercurv.claims.coverage import pdf_text
 from layercurv.claims.engine import judge
 from layercurv.claims.load import load_claims
+from layercurv.claims.pdf_text import pdf_text
 from layercurv.claims.published.frozen import NAME as AUDIT
 from layercurv.claims.published.load import load_rows
 from layercurv.claims.records import SealedRecords
@@ -92,7 +92,11 @@ def test_sections_print_numbers_by_claim_or_waiver_only(root):
     for path in (root / "paper" / "sections").glob("*.typ"):
         text = path.read_text()
         imported = re.findall(r'#import "../claims.typ": (.*)', text)
-        allowed = {"audit_rows", "audited", "by_rule"} if path.name == "appendix_audit.typ" else {"claim", "waived"}
+        allowed = (
+            {"audit_rows", "audited", "by_rule"}
+            if path.name == "appendix_audit.typ"
+            else {"claim", "waived", "printed", "says"}
+        )
         assert {name.strip() for line in imported for name in line.split(",")} <= allowed, path.name
         assert not re.search(r"[⟦⟧⟨⟩⦃⦄⟪⟫]", text), path.name
     assert not re.search(r"[⟦⟧⟨⟩⦃⦄⟪⟫]", (root / "paper" / "main.typ").read_text())

@@ -40,8 +40,8 @@ def _std(values: np.ndarray) -> float:
     return float(values.std(ddof=1))
 
 
-# What a claim's numbers are multiplied by. Points are differences of percentages.
-UNITS = {"": 1, "%": 100, "points": 100}
+# What a claim's numbers are multiplied by. Points are differences of percentages; percent is of what is so recorded.
+UNITS = {"": 1, "%": 100, "points": 100, "percent": 1}
 
 REDUCERS: dict[str, Callable[[np.ndarray], float]] = {
     "same": _same,

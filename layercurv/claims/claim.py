@@ -32,7 +32,7 @@ class Claim:
     reduce: str  # reducer over all values, or a comparison with `reference`
     check: str
     stated: str  # as printed
-    unit: str  # "", "%" or "points"
+    unit: str  # "", "%", "points", or "percent" where the record is in percent already
     tolerance: str  # "printed", "exact", or a number: then it is a waiver, counted, and `reason` says why
     reason: str  # why this tolerance
     reference: tuple[str, ...] = ()  # records that the others are compared with
@@ -50,6 +50,11 @@ class Claim:
     def number(self) -> Decimal:
         """The stated value, exactly as printed."""
         return Decimal(self.stated)
+
+    @property
+    def printed_unit(self) -> str:
+        """What stands behind the number."""
+        return "%" if self.unit == "percent" else self.unit
 
     @property
     def last_digit(self) -> Decimal:

@@ -109,8 +109,10 @@ def _diff(words: list[str]) -> int:
 
 def _coverage(words: list[str]) -> int:
     from layercurv.claims.coverage import measure_coverage
+    from layercurv.claims.load import load_claims
     from layercurv.claims.locked.lock import judge_locks
     from layercurv.claims.locked.sources import made_lines, written_lines
+    from layercurv.claims.paper_source import judge_sources
 
     parser = argparse.ArgumentParser(
         prog="verify_claims.py coverage",
@@ -121,11 +123,13 @@ def _coverage(words: list[str]) -> int:
     _add_input(parser, "--claims", "claims", "folder of *.toml")
     _add_documents(parser)
     options = parser.parse_args(words)
-    found = measure_coverage(options.paper, options.marked, options.claims)
+    documents = _documents(options)
+    printed = None if documents is None else {claim.stated for claim in load_claims(options.claims)}
+    found = measure_coverage(options.paper, options.marked, options.claims, printed)
     verification = Verification({"coverage": found.verdicts()})
-    if (documents := _documents(options)) is not None:
+    if documents is not None:
         lines = written_lines(documents) | made_lines(documents)
-        verification.groups["sentences"] = judge_locks(options.claims, lines)
+        verification.groups["sentences"] = judge_sources(documents) + judge_locks(options.claims, lines)
     print(as_table(verification, verbose=True), end="")
     return verification.exit_code
 

@@ -6,12 +6,13 @@ They must hold the same characters. Then each numeral of the marked one is told 
 
 import re
 from collections import Counter
-from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from layercurv.claims.claim import Status, Verdict
-from layercurv.claims.closed_toml import NUMERALS, filled_table, read_toml
+from layercurv.claims.closed_toml import NUMERALS
+from layercurv.claims.pdf_text import pdf_text
+from layercurv.claims.typed import Exemption, load_exemptions, objections, unlisted, used
 from layercurv.errors import InputError, shown
 
 MAX_WAIVED = 0.05  # of all numerals that state something
@@ -19,7 +20,6 @@ _KINDS = {"⟦": "claim", "⟬": "audited", "⟨": "waived", "⦃": "formula", "
 _CLOSES = dict(zip("⟧⟭⟩⦄⟫", _KINDS, strict=True))
 _MARKS = "".join([*_KINDS, *_CLOSES])
 _TOKEN = re.compile(rf"[{_MARKS}]|\d[\d.,]*\d|\d")
-_CITATION = re.compile(r"\[\d+\]")
 _CONTEXT = 30  # characters shown on either side of a numeral that nothing covers
 
 
@@ -33,6 +33,10 @@ class Coverage:
     exempt: dict[str, int]  # numerals that state nothing: formula, rule (numbering, references, plots), name
     uncovered: list[str]  # the rest, each with its surroundings
     differing: str  # characters that only one of the two documents holds; empty if none
+    objections: tuple[
+        str, ...
+    ] = ()  # what is never right: odd numerals, what changes a claim beside it, unlisted numbers
+    exemptions: tuple[tuple[Exemption, int], ...] = ()  # each with how often it is made use of
 
     @property
     def waived_share(self) -> float:
@@ -58,16 +62,24 @@ class Coverage:
                 f"{self.waived_share:.1%} of what states something, expected below {MAX_WAIVED:.0%}",
             ),
             _verdict("marked document", not self.differing, "same characters as the paper", self.differing),
+            _verdict(
+                "typed quantities",
+                not self.objections,
+                "no numeral of another kind, nothing that changes a claim beside it, no number in a formula unlisted",
+                f"{len(self.objections)}: {'; '.join(self.objections[:10])}",
+            ),
+            *(_judge_exemption(exemption, n) for exemption, n in self.exemptions),
         ]
 
 
-def measure_coverage(paper: Path, marked: Path, claims: Path) -> Coverage:
+def measure_coverage(paper: Path, marked: Path, claims: Path, printed: set[str] | None = None) -> Coverage:
     """Tell every numeral of a compiled paper.
 
     Args:
         paper: The PDF.
         marked: The same with marks.
-        claims: The claims folder; its `numerals.toml` lists names that hold digits.
+        claims: The claims folder; its `numerals.toml` lists what may hold digits and states nothing.
+        printed: What the verified claims state; None does not look whether what is marked as a claim is one.
 
     Returns:
         The coverage.
@@ -75,62 +87,26 @@ def measure_coverage(paper: Path, marked: Path, claims: Path) -> Coverage:
     Raises:
         InputError: If a PDF cannot be read, marks do not close, or `numerals.toml` is malformed.
     """
-    text = pdf_text(Path(marked))
-    return tell_numerals(text, load_names(Path(claims) / NUMERALS), _differing(pdf_text(Path(paper)), text))
+    text, plain = pdf_text(Path(marked)), pdf_text(Path(paper))
+    exemptions = load_exemptions(Path(claims) / NUMERALS)
+    found = tell_numerals(text, names_of(exemptions), _differing(plain, text))
+    broken = [*objections(text), *unlisted(exemptions, text), *_odd_marks(plain, text, printed)]
+    return replace(
+        found, objections=tuple(broken), exemptions=tuple(zip(exemptions, used(exemptions, text), strict=True))
+    )
 
 
-def pdf_text(path: Path) -> str:
-    """Extract the text of a PDF.
-
-    Args:
-        path: The file.
-
-    Returns:
-        The text, white space made single blanks.
-
-    Raises:
-        InputError: If it is missing or no PDF.
-    """
-    from pypdfium2 import PdfDocument, PdfiumError
-
-    if not Path(path).is_file():
-        raise InputError(f"{path}: expected the compiled paper, found none; run `make paper` first")
-    try:
-        with closing(PdfDocument(path)) as document:
-            return " ".join(" ".join(page.get_textpage().get_text_range() for page in document).split())
-    except PdfiumError as error:
-        raise InputError(f"{path}: expected a PDF, got one that does not parse: {shown(str(error))}") from error
-
-
-def load_names(path: Path) -> re.Pattern:
-    """Read the names that hold digits.
+def names_of(exemptions: list[Exemption]) -> re.Pattern:
+    """Join the names that hold digits.
 
     Args:
-        path: A TOML file of `[[name]]` tables with `text` (a list; `#` stands for digits) and `reason`.
+        exemptions: What `numerals.toml` lists.
 
     Returns:
         A pattern that any of them meets.
-
-    Raises:
-        InputError: If the file is malformed.
     """
-    document = read_toml(path)
-    tables = document.pop("name", [])
-    if document or not isinstance(tables, list):
-        raise InputError(f"{path}: expected [[name]] tables and nothing else")
-    try:
-        texts = [text for table in tables for text in _names(table)]
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
-    alternatives = "|".join(re.escape(text).replace(r"\#", r"\d+").replace(r"\ ", " ?") for text in texts)
-    return re.compile(rf"(?<![\w.])(?:{alternatives or '(?!)'})(?!\w)")
-
-
-def _names(table: object) -> list[str]:
-    texts = filled_table(table, {"text", "reason"}, {}, {"reason"})["text"]
-    if not isinstance(texts, list) or not all(isinstance(text, str) and "#" in text for text in texts):
-        raise InputError(f"expected text to be a list of names with # in them, got {shown(texts)}")
-    return texts
+    patterns = [exemption.pattern.pattern for exemption in exemptions if exemption.kind == "name"]
+    return re.compile("|".join(patterns) or "(?!)")
 
 
 def tell_numerals(text: str, names: re.Pattern, differing: str = "") -> Coverage:
@@ -148,7 +124,7 @@ def tell_numerals(text: str, names: re.Pattern, differing: str = "") -> Coverage
         InputError: If a mark is not closed, or closed without being open.
     """
     counts, uncovered, open_marks = Counter(), [], []
-    named = [match.span() for pattern in (names, _CITATION) for match in pattern.finditer(text)]
+    named = [match.span() for match in names.finditer(text)]
     for match in _TOKEN.finditer(text):
         token = match.group()
         if token in _KINDS:
@@ -188,9 +164,42 @@ def _around(text: str, match: re.Match) -> str:
 def _differing(plain: str, marked: str) -> str:
     # Left out: commas (numbered references side by side are typeset "[2], [3]" without marks only) and hyphens (a line
     # may break elsewhere).
-    counts = [Counter(re.sub(rf"[{_MARKS}\s,\-\u00ad\u2010\ufffe]", "", text)) for text in (plain, marked)]
+    bare = [re.sub(rf"[{_MARKS}\s,\-\u00ad\u2010\ufffe]", "", text) for text in (plain, marked)]
+    counts = [Counter(text) for text in bare]
     more, fewer = ("".join(sorted((a - b).elements())) for a, b in (counts, counts[::-1]))
-    return f"only in the paper: {shown(more)}, only with marks: {shown(fewer)}" if more or fewer else ""
+    if more or fewer:
+        return f"only in the paper: {shown(more)}, only with marks: {shown(fewer)}"
+    if bare[0] == bare[1]:
+        return ""
+    start = next(index for index, (a, b) in enumerate(zip(*bare, strict=True)) if a != b)
+    told = (shown(text[start : start + _CONTEXT]) for text in bare)
+    return "the same characters in another order, from {} in the paper, {} with marks".format(*told)
+
+
+def _odd_marks(plain: str, marked: str, printed: set[str] | None) -> list[str]:
+    found = [f"a mark in the paper itself: {mark}" for mark in _MARKS if mark in plain]
+    if printed is not None:
+        told = {_bare(_typeset(text)) for text in printed}
+        claims = (_bare(text) for text in re.findall(r"⟦([^⟧]*)⟧", marked))
+        found += [
+            f"marked as a claim, and no verified claim prints it: {shown(text)}" for text in claims if text not in told
+        ]
+    return found
+
+
+def _bare(text: str) -> str:
+    return re.sub(r"[⦃⦄\s,⋅%]|points", "", text).replace("−", "-")
+
+
+def _typeset(stated: str) -> str:
+    mantissa, e, exponent = stated.partition("e")
+    return f"{'' if mantissa == '1' else mantissa}10{exponent.replace('-0', '-')}" if e else stated
+
+
+def _judge_exemption(exemption: Exemption, n: int) -> Verdict:
+    told = f"{n} of at most {exemption.at_most}: {exemption.reason}"
+    subject = f"{exemption.kind} {', '.join(exemption.texts)}"
+    return _verdict(subject, 0 < n <= exemption.at_most, told, f"{told}; expected as many, and one at least")
 
 
 def _verdict(subject: str, holds: bool, fine: str, broken: str) -> Verdict:

@@ -216,7 +216,7 @@ def _verdict(claim: Claim, status: Status, detail: str, **found) -> Verdict:
         claim.id,
         status,
         detail,
-        stated=claim.stated + (f" {claim.unit}" if claim.unit == "points" else claim.unit),
+        stated=claim.stated + (f" {claim.unit}" if claim.unit == "points" else claim.printed_unit),
         sentence=claim.sentence,
         source=tuple(f"{name}: {steps}" for name in (*claim.records, *claim.reference)),
         file=claim.file,

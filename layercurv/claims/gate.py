@@ -12,6 +12,7 @@ from layercurv.claims.floor import count, judge_counts, load_floor
 from layercurv.claims.load import load_claims
 from layercurv.claims.locked.lock import accept_lines, changed_lines, judge_locks
 from layercurv.claims.locked.sources import Lines, claimed_lines, made_lines, written_lines
+from layercurv.claims.paper_source import judge_sources
 from layercurv.claims.provenance import judge_provenance
 from layercurv.claims.published.audit import judge_completeness, judge_replication, judge_row
 from layercurv.claims.published.frozen import NAME as AUDIT
@@ -119,7 +120,7 @@ class Gate:
             return []
         places = None if self.only is None else {item.id for item in (*claims, *rows)}
         judged = judge_locks(self.claims, claimed_lines(claims, rows, found), places)
-        return judge_locks(self.claims, written_lines(self.documents)) + judged
+        return judge_sources(self.documents) + judge_locks(self.claims, written_lines(self.documents)) + judged
 
     def _lines(self, found: Verification) -> dict[str, Lines]:
         claimed = claimed_lines(*self._load(), found.groups["claims"])

@@ -119,7 +119,7 @@ def _validate(claim: Claim) -> None:
     if claim.quantity is not None:
         choose("quantity", claim.quantity, QUANTITIES)
     if claim.unit not in UNITS:
-        raise InputError(f"expected unit '', '%' or 'points', got {shown(claim.unit)}")
+        raise InputError(f"expected unit '', '%', 'points' or 'percent', got {shown(claim.unit)}")
     _validate_numbers(claim)
     compiled(claim.select)
     accepted_interval(claim)

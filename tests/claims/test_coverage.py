@@ -10,10 +10,13 @@ import pypdf
 import pytest
 
 from layercurv.claims.command import main
-from layercurv.claims.coverage import Coverage, load_names, measure_coverage, pdf_text, tell_numerals
+from layercurv.claims.coverage import Coverage, measure_coverage, names_of, tell_numerals
 from layercurv.claims.locked.lock import accept_lines
 from layercurv.claims.locked.sources import made_lines, written_lines
+from layercurv.claims.pdf_text import pdf_text
+from layercurv.claims.typed import load_exemptions
 from layercurv.errors import InputError
+from tests.claims.house import claim_text
 
 # In a process of its own: the compiler's threads do not survive a fork, and mutation testing forks.
 COMPILE = "import sys, typst; sys.stdout.buffer.write(typst.compile(sys.stdin.buffer.read(), ignore_system_fonts=True))"
@@ -44,7 +47,7 @@ def pdf_of(text: str) -> bytes:
         ("⟨1.0 to 1.8, of 50,000⟩", 0, 3, {}, 0),
         ("⟨about half⟩ and ⟦none⟧", 1, 0, {}, 0),
         ("on CIFAR-10 and CIFAR-100x", 0, 0, {"name": 1}, 1),
-        ("as shown [3], [12]", 0, 0, {"name": 2}, 0),
+        ("as shown [3], ⟪[12]⟫", 0, 0, {"rule": 1}, 1),
         ("of 50,000 and 1.5.", 0, 0, {}, 2),
         ("no number at all", 0, 0, {}, 0),
     ],
@@ -92,25 +95,35 @@ def test_the_share_of_waivers_is_that_of_what_states_something():
 def test_names_are_plain_texts_with_places_for_digits(tmp_path):
     path = tmp_path / "numerals.toml"
     path.write_text(
-        '[[name]]\ntext = ["ResNet-#", "# × #", "a.#+"]\nreason = "r"\n[[name]]\ntext = ["#K"]\nreason = "s"\n'
+        '[[name]]\ntext = ["ResNet-#", "# × #", "a.#+"]\nreason = "r"\nat_most = 1\n'
+        '[[name]]\ntext = ["#K", "VGG-11"]\nreason = "s"\nat_most = 2\n'
     )
-    names = load_names(path)
-    for text in ("ResNet-18", "ResNet-101", "3 × 3", "3× 3", "a.5+", "1K"):
+    names = names_of(load_exemptions(path))
+    for text in ("ResNet-18", "ResNet-101", "3 × 3", "3× 3", "a.5+", "1K", "VGG-11"):
         assert names.fullmatch(text), text
-    for text in ("ResNet-x", "aX5+", "18"):
+    for text in ("ResNet-x", "aX5+", "18", "VGG-16"):
         assert not names.fullmatch(text), text
     assert not names.search("MyResNet-18") and not names.search("ResNet-18b")
     path.write_text("")
-    assert not load_names(path).search("anything 5")
+    assert not names_of(load_exemptions(path)).search("anything 5")
 
 
 BAD_NAMES = [
     "x = 1",
     "name = 1",
     '[[name]]\ntext = ["a#"]',
-    '[[name]]\ntext = "a#"\nreason = "r"',
-    '[[name]]\ntext = ["no place"]\nreason = "r"',
-    '[[name]]\ntext = ["a#"]\nreason = ""',
+    '[[name]]\ntext = ["a#"]\nreason = "r"',
+    '[[name]]\ntext = ["a#"]\nreason = "r"\nat_most = 0',
+    '[[name]]\ntext = ["a#"]\nreason = "r"\nat_most = true',
+    '[[name]]\ntext = "a#"\nreason = "r"\nat_most = 1',
+    '[[name]]\ntext = []\nreason = "r"\nat_most = 1',
+    '[[name]]\ntext = ["no place"]\nreason = "r"\nat_most = 1',
+    '[[name]]\ntext = ["#"]\nreason = "r"\nat_most = 1',
+    '[[name]]\ntext = ["#.#"]\nreason = "r"\nat_most = 1',
+    '[[name]]\ntext = ["# %"]\nreason = "r"\nat_most = 1',
+    '[[name]]\ntext = ["2.97"]\nreason = "r"\nat_most = 1',
+    '[[name]]\ntext = ["a#"]\nreason = ""\nat_most = 1',
+    '[[word]]\ntext = ["two"]\nreason = "r"\nat_most = 1',
 ]
 
 
@@ -119,7 +132,7 @@ def test_a_malformed_list_of_names_is_refused(tmp_path, text):
     path = tmp_path / "numerals.toml"
     path.write_text(text)
     with pytest.raises(InputError):
-        load_names(path)
+        load_exemptions(path)
 
 
 @pytest.fixture
@@ -161,6 +174,7 @@ def test_the_command_looks_where_the_build_puts_things(tmp_path, monkeypatch, ca
         (tmp_path / folder).mkdir()
         ending, content = ("toml", b"") if folder == "claims" else ("pdf", pdf_of(text))
         (tmp_path / folder / f"{name}.{ending}").write_bytes(content)
+    (tmp_path / "claims" / "test.toml").write_text(claim_text(stated="2", records=["alpha_map/net_seed0.small.json"]))
     monkeypatch.setattr("layercurv.files.ROOT", tmp_path)
     assert main(["coverage"]) == 2, "no sentence was accepted"
     for name, lines in (written_lines(tmp_path) | made_lines(tmp_path)).items():
@@ -168,7 +182,7 @@ def test_the_command_looks_where_the_build_puts_things(tmp_path, monkeypatch, ca
     assert main(["coverage"]) == 0
     out = capsys.readouterr().out
     assert "1 bound to claims, 0 to audited rows, 0 waived" in " ".join(out.split()) and out.endswith(
-        "coverage: 4 pass; sentences: 3 pass; exit 0\n"
+        "coverage: 5 pass; sentences: 4 pass; exit 0\n"
     )
 
 

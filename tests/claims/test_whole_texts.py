@@ -7,10 +7,11 @@ import pytest
 
 from layercurv.claims.claim import Status, Verdict
 from layercurv.claims.command import main
-from layercurv.claims.coverage import Coverage, load_names, tell_numerals
+from layercurv.claims.coverage import Coverage, tell_numerals
 from layercurv.claims.load import load_claims
 from layercurv.claims.published.load import load_rows
 from layercurv.claims.report import FORMATS, as_table
+from layercurv.claims.typed import load_exemptions
 from layercurv.claims.verification import Verification
 from layercurv.errors import InputError
 from layercurv.results.manifest import freeze
@@ -156,7 +157,7 @@ def test_whole_coverage(tmp_path):
     for text in BAD_NAMES:
         path.write_text(text)
         with pytest.raises(InputError) as error:
-            load_names(path)
+            load_exemptions(path)
         lines.append(str(error.value))
     for text in ("⟦1 of them", "so many 1⟧ of them"):
         with pytest.raises(InputError) as error:

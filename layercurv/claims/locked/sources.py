@@ -8,7 +8,9 @@ from pathlib import Path
 
 from layercurv.claims.claim import Claim, Verdict
 from layercurv.claims.locked.sentences import sentences
+from layercurv.claims.pdf_text import pdf_text
 from layercurv.claims.published.row import Row
+from layercurv.claims.typed import typed_quantities
 from layercurv.errors import InputError
 
 Lines = list[tuple[str, str]]  # place and sentence
@@ -58,7 +60,9 @@ def made_lines(root: Path) -> dict[str, Lines]:
     Returns:
         Name of the lock to its lines.
     """
-    return {"made": seen_lines(root)}
+    marked = root / "build" / "marked.pdf"
+    typed = typed_quantities(pdf_text(marked)) if marked.is_file() else []
+    return {"made": seen_lines(root), "typed": typed}
 
 
 def paper_lines(root: Path) -> Lines:

@@ -39,7 +39,7 @@ def as_json(verification: Verification, verbose: bool) -> str:
 
 def _typeset(verification: Verification, verdict: Verdict) -> dict:
     claim = verification.claims[verdict.subject]
-    return {"stated": claim.stated, "unit": claim.unit, "place": claim.place, "records": claim.records}
+    return {"stated": claim.stated, "unit": claim.printed_unit, "place": claim.place, "records": claim.records}
 
 
 def _audited(row: Row, verdicts: dict[str, Verdict]) -> dict:
@@ -47,6 +47,7 @@ def _audited(row: Row, verdicts: dict[str, Verdict]) -> dict:
     return {
         "place": row.place,
         "printed": row.printed,
+        "stated": row.stated,
         "unit": row.unit,
         "verdict": row.verdict,
         "reason": row.reason,

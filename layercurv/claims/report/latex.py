@@ -36,4 +36,4 @@ def _typeset(claim: Claim) -> str:
         number = rf"\ensuremath{{{factor}10^{{{int(power)}}}}}"
     else:
         number = digits if "." in digits or len(digits) < 5 else re.sub(r"(?<=\d)(?=(\d{3})+$)", "{,}", digits)
-    return sign + number + {"": "", "%": r"\,\%", "points": "~points"}[claim.unit]
+    return sign + number + {"": "", "%": r"\,\%", "points": "~points"}[claim.printed_unit]

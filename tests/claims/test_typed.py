@@ -1,0 +1,92 @@
+"""Typed quantities: what is never right, what is listed, what is accepted in its surroundings."""
+
+import pytest
+
+from layercurv.claims.typed import Exemption, formula_numbers, objections, typed_quantities, unlisted, used
+
+FINE = [
+    "alpha is ⟦2.41⟧, of ⟦4.0⟧ to ⟦8.8 points⟧ (⟦3⟧ ± ⟦4⟧) and ⟦5 %⟧.",
+    "takes ⟦122⟧ times less, ⟦3⟧, ⟦4⟧ and ⟦5⟧ in ⟦3⟧ seeds; ⦃B =⦄ ⟦512⟧: ⟦1.5 ⋅ 10 −6⟧",
+    "⟪Section 3.1⟫ ⟬C021⟭ ⟬≈½⟭ as in ⟪[1], [2]⟫ MLP, CIFAR, DC-IV1",
+]
+NEVER = [
+    *(f"the gap is {sign}⟦2.41⟧" for sign in "−-‐‑‒–—―－⁻➖~≈√×"),
+    *(f"the gap is {sign} ⟦2.41⟧" for sign in "−–—"),
+    "the gap is ⦃−⦄⟦2.41⟧",
+    "the gap is ⦃−⦄ ⟦2.41⟧",
+    "it is 0.⟦41⟧",
+    "it is 1⟦41⟧",
+    "it is 1,⟦41⟧",
+    "minus ⟦41⟧",
+    "Twice ⟦41⟧",
+    "half ⟦41⟧",
+    "zero point ⟦41⟧",
+    "it is ⟦41⟧ million",
+    "it is ⟦41⟧ per mille",
+    "it is ⟦41⟧ permille",
+    "it is ⟦41⟧ percent",
+    "it is ⟦41⟧ hundredths",
+    "it is ⟦41⟧ %",
+    "it is ⟦41⟧‰",
+    "it is ⟦41⟧5",
+    "it is ⟦41⟧.5",
+    "it is ⟦41⟧⟦⟧6",
+    "it is ⟦41⟧⦃6⦄",
+    "it is ⟦41⟧ e−3",
+    "it is ⟦41⟧ ⋅ 10",
+    "it is ⟦41⟧ × a",
+    "it is ⟦41⟧²",
+    "about ½ of it",
+    "about ⅔ of it",
+    "in Ⅳ layers",
+    "in ④ layers",
+    "x² and x₃",
+    "in ٣ layers",
+    "in 𝟕 layers",
+    "of XIV layers",
+    "of xiv or XXX layers",
+]
+
+
+@pytest.mark.parametrize("text", FINE)
+def test_what_is_fine(text):
+    assert objections(text) == []
+
+
+@pytest.mark.parametrize("text", NEVER)
+def test_what_is_never_right(text):
+    assert objections(text) != []
+
+
+def test_number_words_are_told_with_what_is_around_them():
+    words = "two three nineteen Thirty dozens half thirds quarter million once twice percent hundredths seven"
+    found = typed_quantities(f"⟦2⟧ and one of {words} is ⟦5⟧ ⟪twelve⟫ ⟬ten⟭")
+    assert [kind for kind, _ in found] == ["word one", *(f"word {word.lower()}" for word in words.split())]
+    assert found[0][1].startswith("⟦⟧ and one of two")
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("⦃𝜎 2 ⦄ ⦃𝑅2 ⦄ ⦃𝜎1 ⦄ ⦃(∑ℎ) 2 /∑ℎ 2 ⦄ ⦃‖𝑥‖ 2 ⦄", []),
+        ("⦃𝛼 ≈ 7⦄", ["≈ 7"]),
+        ("⦃7⦄", ["^ 7"]),
+        ("⦃𝛼 > 1, 𝛽 = 2⦄", ["> 1", "= 2"]),
+        ("⦃𝛼 = −2⦄", ["− 2"]),
+        ("⦃𝛼 = ⟦7⟧⦄", []),
+        ("⦃12⦄", []),  # more digits than one are refused as numerals
+    ],
+)
+def test_a_digit_of_a_formula_is_an_index_or_a_number(text, numbers):
+    assert [token for token, _ in formula_numbers(text)] == numbers
+
+
+def test_numbers_of_formulas_and_waivers_are_listed_and_counted():
+    exemptions = [
+        Exemption("formula", ("≈ 2",), "r", 2),
+        Exemption("waived", ("64",), "r", 1),
+        Exemption("name", ("VGG-11", "#.#.s"), "r", 3),
+    ]
+    text = "⦃𝛼 ≈ 2⦄ ⦃𝛼 ≈ 2⦄ ⦃𝛼 ≈ 7⦄ ⟨64⟩ ⟨2.97⟩ VGG-11, VGG-11 and 2.0.s; ⟦VGG-11⟧"
+    assert used(exemptions, text) == [2, 1, 3]
+    assert unlisted(exemptions, text) == ["formula ≈ 7: 𝛼 ≈ 7", "waived 2.97: "]
