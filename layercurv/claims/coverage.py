@@ -21,6 +21,7 @@ _CLOSES = dict(zip("⟧⟭⟩⦄⟫", _KINDS, strict=True))
 _MARKS = "".join([*_KINDS, *_CLOSES])
 _TOKEN = re.compile(rf"[{_MARKS}]|\d[\d.,]*\d|\d")
 _CONTEXT = 30  # characters shown on either side of a numeral that nothing covers
+_MOVES, _BLOCK = 16, 60  # how many blocks may have moved, and of how many characters at least
 
 
 @dataclass(frozen=True)
@@ -169,11 +170,40 @@ def _differing(plain: str, marked: str) -> str:
     more, fewer = ("".join(sorted((a - b).elements())) for a, b in (counts, counts[::-1]))
     if more or fewer:
         return f"only in the paper: {shown(more)}, only with marks: {shown(fewer)}"
-    if bare[0] == bare[1]:
+    start = _first_not_moved(*bare)
+    if start is None:
         return ""
-    start = next(index for index, (a, b) in enumerate(zip(*bare, strict=True)) if a != b)
     told = (shown(text[start : start + _CONTEXT]) for text in bare)
     return "the same characters in another order, from {} in the paper, {} with marks".format(*told)
+
+
+def _first_not_moved(plain: str, marked: str) -> int | None:
+    # Pages may break elsewhere, and a figure float to another: what moves as one block of some length is no difference.
+    for _ in range(_MOVES):
+        start = _n_alike(plain, marked)
+        if plain == marked:
+            return None
+        if not (moved := _with_block_moved(plain, marked, start)):
+            other = _with_block_moved(marked, plain, start)
+            plain, moved = (other or plain), (other and marked)
+        if not moved:
+            return start
+        marked = moved
+    return start
+
+
+def _with_block_moved(model: str, text: str, start: int) -> str | None:
+    """Bring the block that follows in `model` to `start`, if the text holds it further on."""
+    found = text.find(model[start : start + _BLOCK], start)
+    if found < 0 or len(model) - start < _BLOCK:
+        return None
+    end = found + _n_alike(model[start:], text[found:])
+    return text[:start] + text[found:end] + text[start:found] + text[end:]
+
+
+def _n_alike(one: str, other: str) -> int:
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((index for index, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def _odd_marks(plain: str, marked: str, printed: set[str] | None) -> list[str]:

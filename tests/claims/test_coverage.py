@@ -1,7 +1,9 @@
 """Numerals of a document: bound, waived, exempt by rule, or found out."""
 
 import functools
+import random
 import re
+import string
 import subprocess
 import sys
 from collections import Counter
@@ -9,6 +11,7 @@ from collections import Counter
 import pypdf
 import pytest
 
+from layercurv.claims import coverage
 from layercurv.claims.command import main
 from layercurv.claims.coverage import Coverage, measure_coverage, names_of, tell_numerals
 from layercurv.claims.locked.lock import accept_lines
@@ -212,3 +215,21 @@ def test_what_the_two_documents_do_not_share_is_told(tmp_path, compiled):
     compiled("alpha is 7", "alpha is ⟦8⟧")
     found = measure_coverage(tmp_path / "paper.pdf", tmp_path / "marked.pdf", tmp_path)
     assert found.differing == "only in the paper: '7', only with marks: '8'"
+
+
+TEXT = "".join(random.Random(0).choices(string.ascii_lowercase + string.digits, k=4000))
+
+
+def with_moved(start: int, end: int, to: int) -> str:
+    return TEXT[:start] + TEXT[end:to] + TEXT[start:end] + TEXT[to:]
+
+
+@pytest.mark.parametrize("moved", [(1000, 1300, 2500), (1000, 1010, 1100), (10, 3000, 3900)])
+def test_a_figure_or_a_page_break_may_stand_elsewhere_with_marks(moved):
+    assert coverage._differing(TEXT, with_moved(*moved)) == coverage._differing(with_moved(*moved), TEXT) == ""
+
+
+@pytest.mark.parametrize("start", [0, 1500, 3998])
+def test_neighbours_that_changed_places_are_told(start):
+    swapped = with_moved(start, start + 1, start + 2)
+    assert swapped != TEXT and "in another order" in coverage._differing(TEXT, swapped)
