@@ -15,8 +15,12 @@ SUBJECTS = {
     "mlp_cifar10": 3,
     "vit_cifar10": 3,
     "gpt2_tiny_shakespeare": 3,
-    "resnet32_published_B512": 1,
+    "gpt2_own_text": 3,
+    "resnet32_published_B512": 3,
+    "smollm2_wikitext": 3,
 }
+# Labels far from what the network would draw: images that it all but memorised, and text that it would not write.
+UNLIKELY_LABELS = ("resnet20_published", "resnet32_published", "smollm2_wikitext")
 FIXED_ON = ("resnet18_cifar10", "resnet20_published")  # the predictors were chosen on these
 
 
@@ -24,6 +28,7 @@ FIXED_ON = ("resnet18_cifar10", "resnet20_published")  # the predictors were cho
 class Outcome:
     """One layer: what was said beforehand and what was found."""
 
+    variant: str  # of the records
     role: str
     alpha: float  # along the batch gradient's directions, on the batch
     noise: float  # predicted by sign flips, mean over draws
@@ -76,6 +81,7 @@ def outcomes(predicted: dict, measured: dict) -> list[Outcome]:
     layers = measured["measurements"]["layers"]
     return [
         Outcome(
+            measured["variant"],
             role_in(layer, layers),
             alpha_of(layer),
             mean_alpha(said, "sign_flips"),

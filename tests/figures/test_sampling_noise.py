@@ -17,7 +17,7 @@ def by_variant(records: list[dict], experiment: str) -> dict[str, dict]:
 
 def points(axis, which: str) -> np.ndarray:
     """All x (or y) of the marks on an axis, sorted; lines that guide the eye have no marker."""
-    marks = [line for line in axis.lines if line.get_marker() == "o" and len(line.get_xdata())]
+    marks = [line for line in axis.lines if line.get_marker() in ("o", "x") and len(line.get_xdata())]
     return np.sort(np.concatenate([np.atleast_1d(getattr(line, f"get_{which}data")()) for line in marks]).astype(float))
 
 
