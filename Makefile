@@ -14,7 +14,7 @@ ARCHIVE_STAMP := $(ARCHIVE)/all-$(call checksum,requirements/archive.txt require
 # A worker that dies ends the run; a test that hangs dies after a while (pyproject.toml), whatever it is stuck in.
 TESTS := $(RUN) -m pytest --numprocesses auto --dist loadfile --max-worker-restart 0
 
-.PHONY: all accept help verify audit figures drawn paper report test test-all archive bytes fuzz mutate mutate-code lint bench \
+.PHONY: all accept help verify audit figures drawn paper report test test-all archive bytes fuzz mutate mutate-code lint types docs bench bench-triplets \
 	bench-optimizers bench-triplets experiment cluster faults queue reproduce table freeze lock clean
 .DELETE_ON_ERROR:
 
@@ -104,6 +104,14 @@ mutate-code: $(FULL) ## Do the tests see every change of the gate's own code? (a
 	$(INSTALL) --editable '.[mutation]'
 	$(VENV)/bin/mutmut run
 	$(RUN) -m tests.mutation.code
+
+types: $(FULL) ## The public modules under mypy --strict
+	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint requirements/constraints.txt --editable '.[types]'
+	$(RUN) -m mypy
+
+docs: $(FULL) ## The site: build/docs/index.html (tutorials are run, tables come from records; no network)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint requirements/constraints.txt --editable '.[docs]'
+	$(RUN) docs/build.py
 
 bench: $(FULL) ## Compare the speed of the curvature engines with other ways (about 10 minutes on two cores)
 	$(RUN) -m benchmarks.curvature_engines

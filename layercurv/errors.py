@@ -1,5 +1,9 @@
 """The one exception that stands for bad input; command lines print it as a single message and exit 2."""
 
+from typing import TypeVar
+
+T = TypeVar("T")
+
 
 class InputError(ValueError):
     """Input from outside (option, file, data, model) that cannot be used.
@@ -8,7 +12,7 @@ class InputError(ValueError):
     """
 
 
-def choose(kind: str, name: str, options: dict):
+def choose(kind: str, name: str, options: dict[str, T]) -> T:
     """Return `options[name]`.
 
     Args:

@@ -122,7 +122,9 @@ def _rows(table: Any, network: Network, options: argparse.Namespace) -> tuple[to
     return _pictures(encoded[images[0]], table[labels[0]], network, options)
 
 
-def _pictures(pictures: Any, labels: Any, network: Network, options: argparse.Namespace) -> Any:
+def _pictures(
+    pictures: Any, labels: Any, network: Network, options: argparse.Namespace
+) -> tuple[torch.Tensor, torch.Tensor]:
     chosen = drawn(len(labels), options)
     size = options.image_size or network.image_size
     inputs = image_batch([pictures[i] for i in chosen], size, network.mean, network.std)

@@ -72,7 +72,8 @@ def build_architecture(name: str, weights: dict[str, torch.Tensor]) -> nn.Module
     matrices = [value for value in weights.values() if value.dim() in (2, 4)]
     if not matrices:
         raise InputError(f"--architecture {name}: expected a state dict with weight matrices, found none")
-    return torchvision.models.get_model(name, weights=None, num_classes=len(matrices[-1]))
+    model: nn.Module = torchvision.models.get_model(name, weights=None, num_classes=len(matrices[-1]))
+    return model
 
 
 def _imported(name: str) -> nn.Module:

@@ -21,4 +21,5 @@ class LayerCurvature:
         """Of h_k over samples, at fixed directions, [K]; None without contributions per sample, or with one sample."""
         if self.per_sample is None or self.n_samples < 2:
             return None
-        return self.per_sample.std(0) / self.n_samples**0.5
+        errors: torch.Tensor = self.per_sample.std(0) / self.n_samples**0.5
+        return errors

@@ -103,4 +103,5 @@ def _without(basis: torch.Tensor, block: torch.Tensor) -> tuple[torch.Tensor, to
 
 
 def _norms(columns: torch.Tensor) -> torch.Tensor:
-    return torch.linalg.vector_norm(columns, dim=0)
+    norms: torch.Tensor = torch.linalg.vector_norm(columns, dim=0)
+    return norms

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from scipy.sparse.linalg import eigsh
 from torch import nn
+from torch.func import grad
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from layercurv.curvature.batches import Batch, as_batches
@@ -32,6 +33,7 @@ from layercurv.errors import InputError, choose
 
 IGNORED = nn.CrossEntropyLoss().ignore_index
 _BATCH = "batch"  # curvlinops takes dictionaries as inputs, and hands them on
+_TOLERANCE = 1e-10  # of an eigenvalue, relative; residuals say what was reached
 _COLUMNS = 32  # unit vectors multiplied at a time
 
 
@@ -152,7 +154,7 @@ class CurvatureMatrix:
         operator = self._operator.to_scipy()
         start = np.random.default_rng(seed).standard_normal(self.size).astype(operator.dtype)
         with _differentiable_twice():
-            values, vectors = eigsh(operator, count, which=which, v0=start)
+            values, vectors = eigsh(operator, count, which=which, v0=start, tol=_TOLERANCE)
         order = np.argsort(values)[:: -1 if which == "LA" else 1].copy()
         found, basis = torch.from_numpy(values[order]), torch.from_numpy(vectors[:, order])
         residuals = (self @ basis.to(self._operator.device)).cpu() - basis * found
@@ -264,13 +266,15 @@ class _MeanLikelihood(_MeanLoss):
             return mean
         if targets.is_floating_point():
             raise InputError("fisher: expected class indices as targets, got probabilities; use ggn")
-        return mean * len(outputs) / (targets != IGNORED).sum()
+        n_labelled = (targets != IGNORED).sum()
+        return mean * (len(outputs) / n_labelled)
 
 
 class _GradientSquares(_MeanLoss):
     # Half the squared slope of each sample along its own gradient: its GGN is E[g g^T].
     def forward(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        slopes = (outputs * self._loss.output_gradient(outputs.detach(), targets)).flatten(1).sum(1)
+        gradient: torch.Tensor = grad(self._loss.sum_loss)(outputs.detach(), targets)
+        slopes = (outputs * gradient).flatten(1).sum(1)
         return slopes.square().sum() / (2 * len(outputs))
 
 

@@ -46,7 +46,8 @@ def check_engines(
         InputError: If the engine is not exact for a layer, or off by more than the tolerance.
     """
     samples = [first_samples(batch, check.n_samples)]
-    engines = chosen_engines(model, loss, as_batch(samples[0]), directions, engine)
+    first: Any = as_batch(samples[0])
+    engines = chosen_engines(model, loss, first, directions, engine)
     chosen = {name: evenly_spread(found, check.n_directions) for name, found in directions.items()}
     some = {name: subset(directions[name], index) for name, index in chosen.items()}
     exact = directional_curvature(model, loss, samples, some, "double_backward")

@@ -24,7 +24,6 @@ from layercurv.curvature import (
     sweep,
 )
 from layercurv.curvature.batches import as_batch, tensors_in
-from layercurv.curvature.losses import Loss
 from layercurv.curvature.measuring import measuring
 from layercurv.curvature.objective import Objective, network_output
 from layercurv.errors import InputError
@@ -45,7 +44,7 @@ class Measurement:
     """What is measured on one network, and how."""
 
     model: nn.Module
-    loss: Loss
+    loss: Any  # what `as_loss` returned
     batches: Sequence[Any]  # micro-batches of any kind that `Batches` takes
     layers: list[WeightLayer]
     top_k: int
@@ -109,7 +108,7 @@ class Measurement:
 
         def measure() -> list[dict[str, Any]]:
             if self.check is None:
-                first = as_batch(self.batches[0])
+                first: Any = as_batch(self.batches[0])
                 return [{}, chosen_engines(self.model, self.loss, first, directions, self.engine)]
             given = self.model, self.loss, self.batches[0], directions, self.engine
             return list(check_engines(*given, self.check))
@@ -267,7 +266,7 @@ def _curvature(parts: dict[str, Any]) -> LayerCurvature:
     return LayerCurvature(**on_cpu)
 
 
-def _described(loss: Loss) -> list[str]:
+def _described(loss: Any) -> list[str]:
     # Options are told by value; a function by its name.
     options = [f"{name}={value if _is_plain(value) else type(value).__name__}" for name, value in vars(loss).items()]
     return [type(loss).__qualname__, *sorted(options)]

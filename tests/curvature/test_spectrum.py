@@ -32,13 +32,11 @@ def make(name):
 
 # Case and parameters: one layer, several jointly, the whole network; the last two hold attention and tied embeddings.
 PARAMETERS = [
-    ("relu_mlp", "2.weight"),
     ("relu_mlp", "[02].*"),
     ("deep_linear", "*"),
     ("residual_convolutions", "*"),
-    ("vit_layer", "*layers.0.attention.[qk]_proj.*"),
-    ("gpt2_layer", "*h.0.attn.c_proj.*"),
-    ("gpt2_layer", "*ln_f*"),
+    ("vit_layer", "*layers.0.attention.q_proj.bias"),
+    ("gpt2_layer", "*h.0.ln_1.*"),
 ]
 
 
