@@ -19,7 +19,7 @@ import traceback
 from collections import Counter
 from pathlib import Path
 
-from tests.claims.house import MEDIAN, claim_text, gate, write_claims
+from tests.claims.house import claim_text, gate, median, write_claims
 from tests.claims.published.planted import as_toml, build_audit, reading, row
 from tests.claims.published.test_replication import plan
 
@@ -30,7 +30,8 @@ ROWS = [
     row("C002", verdict="unsupported", reading=None, absent=["adamw"]),
     row("C003", stated=["1.5", "2.0"], check="inside", reading=[reading(reduce="extent")]),
 ]
-CLAIMS = [claim_text(stated=MEDIAN), claim_text(id="test.mean", stated="1.80", reduce="mean", within="mean")]
+RECORDS = [f"alpha_map/net_seed{seed}.small.json" for seed in range(3)]
+CLAIMS = [claim_text(stated=median(3)), claim_text(id="test.mean", stated="1.80", reduce="mean", within="mean")]
 TARGETS = {
     "claims/test.toml": False,
     "claims/published.toml": False,
@@ -155,7 +156,7 @@ def fuzz(n: int, seed: int) -> int:
     with tempfile.TemporaryDirectory() as folder:
         with contextlib.redirect_stdout(io.StringIO()):
             house = build_audit(Path(folder), *ROWS)
-        write_claims(house, *CLAIMS)
+        write_claims(house, *CLAIMS, records=RECORDS)
         originals = {name: (house / name).read_text() for name in TARGETS}
         used = _resident_bytes()
         resource.setrlimit(resource.RLIMIT_AS, (_address_space() + LIMIT_BYTES, resource.RLIM_INFINITY))

@@ -7,6 +7,10 @@
 - `profile_quantities`: the same for `rank_profile`
 - `checks`: reducers and comparisons (closed lists)
 - `records`: sealed records read once, with the reason where one cannot be used
+- `findings`: what is said in words, decided by claims
+- `seeds`, `strictness`: claims that leave out a seed, or say nothing
+- `base`: what a change does to the rules it is judged by
+- `typed`, `paper_source`, `coverage`: what the compiled paper prints beside claims, and what its sections may do
 - `provenance`: every record as a document: schema, finite numbers, facts that must agree
 - `locked`: accepted sentences
 - `engine`: verdicts of all claims

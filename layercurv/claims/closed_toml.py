@@ -9,7 +9,8 @@ import tomli
 from layercurv.errors import InputError, shown
 
 # In the claims folder, but no claims.
-PUBLISHED, FLOOR, NUMERALS, REVIEWED = "published.toml", "floor.toml", "numerals.toml", "reviewed.toml"
+PUBLISHED, FLOOR, NUMERALS = "published.toml", "floor.toml", "numerals.toml"
+REVIEWED, FINDINGS = "reviewed.toml", "findings.toml"
 MAX_BYTES = 8 * 2**20
 _ID_LINE = re.compile(r"\s*id\s*=")
 

@@ -1,9 +1,12 @@
 """The floor under the number of claims: nothing that was checked once may go unchecked unnoticed."""
 
+import re
+from collections import Counter
 from pathlib import Path
 
 from layercurv.claims.claim import Claim, Status, Verdict
 from layercurv.claims.closed_toml import FLOOR, read_toml
+from layercurv.claims.findings import Finding
 from layercurv.claims.published.row import Row
 from layercurv.errors import InputError, shown
 from layercurv.files import write_text_atomically
@@ -11,12 +14,13 @@ from layercurv.files import write_text_atomically
 _HEAD = "# The least there must be of each kind. Raised by `verify_claims.py --raise-floor`, lowered only by hand.\n"
 
 
-def count(claims: list[Claim], rows: list[Row]) -> dict[str, int]:
+def count(claims: list[Claim], rows: list[Row], findings: list[Finding]) -> dict[str, int]:
     """Count what the floor holds.
 
     Args:
         claims: All claims.
         rows: All rows of the audit.
+        findings: All findings.
 
     Returns:
         Kind to count. Waivers are counted from the other side, so that their number cannot rise unnoticed.
@@ -27,7 +31,22 @@ def count(claims: list[Claim], rows: list[Row]) -> dict[str, int]:
         "published_rows": len(rows),
         "published_rows_with_readings": sum(bool(row.readings) for row in rows),
         "published_rows_replicated_or_not": sum(row.replication.variant is not None for row in rows),
+        "findings": len(findings),
+        "seeds_of_a_claim": min(map(seeds_of_least, claims), default=0),
     }
+
+
+def seeds_of_least(claim: Claim) -> int:
+    """Count seeds.
+
+    Args:
+        claim: A claim.
+
+    Returns:
+        Of its variant with the fewest, how many; a record that is no run counts as many.
+    """
+    runs = [name for name in (*claim.records, *claim.reference) if "_seed" in name]
+    return min(Counter(re.sub(r"_seed\d+", "", name) for name in runs).values(), default=10**6)
 
 
 def load_floor(folder: Path) -> dict[str, int]:

@@ -8,6 +8,7 @@ from layercurv.claims.base import judge_changes
 from layercurv.claims.claim import Claim, Verdict
 from layercurv.claims.closed_toml import PUBLISHED
 from layercurv.claims.engine import choose_by_id, fits_at_hand, judge_claims
+from layercurv.claims.findings import Finding, judge_findings, load_findings
 from layercurv.claims.floor import count, judge_counts, load_floor
 from layercurv.claims.load import load_claims
 from layercurv.claims.locked.lock import accept_lines, changed_lines, judge_locks
@@ -23,6 +24,7 @@ from layercurv.claims.published.row import Row
 from layercurv.claims.published.source import Source
 from layercurv.claims.records import SealedRecords
 from layercurv.claims.report.summary import summary
+from layercurv.claims.seeds import judge_seeds
 from layercurv.claims.verification import Verification
 from layercurv.errors import InputError
 
@@ -48,27 +50,31 @@ class Gate:
             InputError: If a claims file, the floor or the manifest is missing or malformed, or `only` names nothing.
         """
         claims, rows = self._load()
-        counts = judge_counts(count(claims, rows), load_floor(self.claims))
+        findings = load_findings(self.claims, claims)
+        counts = judge_counts(count(claims, rows, findings), load_floor(self.claims))
         records = SealedRecords(self.results)
         frozen = FrozenAudit(records)
         source = None if self.published is None else Source(self.published)
         lost = judge_completeness(rows, frozen)
         all_claims, all_rows = claims, rows
+        findings = choose_by_id(findings, self.only)
         claims, rows = choose_by_id(claims, self.only), choose_by_id(rows, self.only)
-        if not claims and not rows:
+        if not claims and not rows and not findings:
             raise InputError(f"--only {self.only}: no claim and no row has such an id")
         with fits_at_hand(_asked(claims, rows, records), records):
             groups = {
                 "claims": judge_claims(claims, records),
                 "published": [judge_row(row, frozen, source) for row in rows] + lost,
+                "findings": judge_findings(findings, all_claims, records),
                 "replication": [judge_replication(row, records, frozen) for row in rows],
             }
         groups |= {
             "published files": [] if source is None else frozen.judge_files(source),
             "files": records.verdicts(_needed(all_claims, all_rows, records)),
             "provenance": judge_provenance(records, self.results),
+            "seeds": judge_seeds(claims, records.sealed_names),
             "counts": counts,
-            "sentences": self._judge_sentences(claims, rows, groups["claims"]),
+            "sentences": self._judge_sentences(claims, rows, findings, groups["claims"]),
             "changes": self._judge_changes(),
         }
         return Verification(
@@ -107,7 +113,8 @@ class Gate:
         Returns:
             Kind to count.
         """
-        return count(*self._load())
+        claims, rows = self._load()
+        return count(claims, rows, load_findings(self.claims, claims))
 
     def _judge_changes(self) -> list[Verdict]:
         if self.base is None:
@@ -115,15 +122,18 @@ class Gate:
         root = self.claims.resolve().parent if self.documents is None else self.documents
         return judge_changes(root, self.claims, self.results, self.base)
 
-    def _judge_sentences(self, claims: list[Claim], rows: list[Row], found: list[Verdict]) -> list[Verdict]:
+    def _judge_sentences(
+        self, claims: list[Claim], rows: list[Row], findings: list[Finding], found: list[Verdict]
+    ) -> list[Verdict]:
         if self.documents is None:
             return []
-        places = None if self.only is None else {item.id for item in (*claims, *rows)}
-        judged = judge_locks(self.claims, claimed_lines(claims, rows, found), places)
+        places = None if self.only is None else {item.id for item in (*claims, *rows, *findings)}
+        judged = judge_locks(self.claims, claimed_lines(claims, rows, findings, found), places)
         return judge_sources(self.documents) + judge_locks(self.claims, written_lines(self.documents)) + judged
 
     def _lines(self, found: Verification) -> dict[str, Lines]:
-        claimed = claimed_lines(*self._load(), found.groups["claims"])
+        claims, rows = self._load()
+        claimed = claimed_lines(claims, rows, load_findings(self.claims, claims), found.groups["claims"])
         return written_lines(self.documents) | made_lines(self.documents) | claimed
 
     def _load(self) -> tuple[list[Claim], list[Row]]:

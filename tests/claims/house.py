@@ -13,7 +13,7 @@ from tests.records import smoke_record
 RECORDS = ["alpha_map/net_seed0.small.json", "alpha_map/net_seed1.small.json"]
 LAYER = "measurements.layers"
 KINDS = ("claims", "claims_without_waiver", "published_rows", "published_rows_with_readings")
-KINDS += ("published_rows_replicated_or_not",)
+KINDS += ("published_rows_replicated_or_not", "findings", "seeds_of_a_claim")
 
 
 def claim_text(**changes) -> str:
@@ -37,7 +37,11 @@ def alphas(index: int) -> list[float]:
     return [la["fits"]["alpha"]["slope"] for la in smoke_record(index, "small")["measurements"]["layers"][:-1]]
 
 
-MEDIAN = f"{np.median(alphas(0) + alphas(1)):.3f}"
+def median(n_seeds: int) -> str:
+    return f"{np.median([alpha for seed in range(n_seeds) for alpha in alphas(seed)]):.3f}"
+
+
+MEDIAN = median(2)
 
 
 def build_house(folder: Path, n_seeds: int = 2) -> Path:
@@ -48,7 +52,8 @@ def build_house(folder: Path, n_seeds: int = 2) -> Path:
     freeze(folder / "results")
     (folder / "claims").mkdir()
     write_floor(folder)
-    write_claims(folder, claim_text(stated=MEDIAN))
+    records = [f"alpha_map/net_seed{seed}.small.json" for seed in range(n_seeds)]
+    write_claims(folder, claim_text(stated=median(n_seeds)), records=records)
     return folder
 
 

@@ -13,7 +13,7 @@ from layercurv.claims import records
 from layercurv.results import strict_json
 from layercurv.results.manifest import NAME, freeze
 from tests.claims.house import LAYER, MEDIAN, RECORDS, alphas, change_record, claim_text, gate, write_claims
-from tests.records import smoke_record
+from tests.records import as_seed, smoke_record
 
 
 def test_a_right_claim_passes(house, capsys):
@@ -120,11 +120,19 @@ def test_an_unfrozen_record_is_not_a_pass(house):
 
 
 def test_a_record_that_is_not_sealed_fails_whether_a_claim_reads_it_or_not(house):
-    path = house / "results" / "alpha_map" / "net_seed5.small.json"
-    path.write_text(strict_json.dumps(smoke_record(5, "small")))
+    path = house / "results" / "alpha_map" / "other_seed5.small.json"
+    path.write_text(strict_json.dumps(as_seed(smoke_record(5, "small"), "other", 5)))
     assert gate(house) == 1
     freeze(house / "results")
     assert gate(house) == 0
+
+
+def test_a_seed_that_a_claim_leaves_out_fails(house, capsys):
+    path = house / "results" / "alpha_map" / "net_seed5.small.json"
+    path.write_text(strict_json.dumps(smoke_record(5, "small")))
+    freeze(house / "results")
+    assert gate(house) == 1
+    assert "leaves out alpha_map/net_seed5.small.json" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("gone", ["claims", "results", f"results/{NAME}", "claims/test.toml"])
@@ -216,7 +224,7 @@ CASES = [
     ({"tolerance": "loose"}, "expected a decimal number, got 'loose'"),
     ({"tolerance": "-1"}, "tolerance"),
     ({"check": "below"}, "does not take tolerance 'printed'"),
-    ({"unit": "kg"}, "expected unit '', '%' or 'points', got 'kg'"),
+    ({"unit": "kg"}, "expected unit '', '%', 'points' or 'percent', got 'kg'"),
     ({"id": "Median"}, "expected an id like"),
     ({"reason": " "}, "expected reason to be a text that is not empty"),
     ({"reason": None}, "key 'reason' is missing"),

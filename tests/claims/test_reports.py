@@ -198,7 +198,10 @@ def test_files_and_standard_output_are_asked_for_apart(house, capsys):
 
 def test_quiet_prints_one_line(house, capsys):
     assert gate(house, "--quiet") == 0
-    assert capsys.readouterr().out == "claims: 1 pass; files: 2 pass; provenance: 3 pass; counts: 5 pass; exit 0\n"
+    assert (
+        capsys.readouterr().out
+        == "claims: 1 pass; files: 2 pass; provenance: 3 pass; seeds: 1 pass; counts: 7 pass; exit 0\n"
+    )
 
 
 class Terminal(io.StringIO):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from layercurv.claims.claim import Claim, Verdict
+from layercurv.claims.findings import Finding
 from layercurv.claims.locked.sentences import sentences
 from layercurv.claims.pdf_text import pdf_text
 from layercurv.claims.published.row import Row
@@ -24,19 +25,22 @@ _SEED = re.compile(r"_seed\d+\.")
 MAX_BYTES = 16 * 2**20  # of one text or figure
 
 
-def claimed_lines(claims: list[Claim], rows: list[Row], found: list[Verdict]) -> dict[str, Lines]:
+def claimed_lines(
+    claims: list[Claim], rows: list[Row], findings: list[Finding], found: list[Verdict]
+) -> dict[str, Lines]:
     """Tell claims and audit in words.
 
     Args:
         claims: The claims.
         rows: The rows of the audit.
+        findings: The findings.
         found: The verdicts on the claims, which say how many values each was reduced from.
 
     Returns:
         Name of the lock to its lines.
     """
     n_values = {verdict.subject: verdict.n for verdict in found}
-    return {"claims": claim_lines(claims, n_values), "audit": audit_lines(rows)}
+    return {"claims": claim_lines(claims, n_values) + finding_lines(findings), "audit": audit_lines(rows)}
 
 
 def written_lines(root: Path) -> dict[str, Lines]:
@@ -118,6 +122,25 @@ def claim_lines(claims: list[Claim], n_values: dict[str, int | None]) -> Lines:
         Id and sentence.
     """
     return [(claim.id, text) for claim in claims for text in _claim(claim, n_values.get(claim.id))]
+
+
+def finding_lines(findings: list[Finding]) -> Lines:
+    """Tell each finding in words.
+
+    Args:
+        findings: The findings.
+
+    Returns:
+        Id and sentence.
+    """
+    return [
+        (finding.id, _one_line(text))
+        for finding in findings
+        for text in (
+            finding.sentence,
+            f"from: {' | '.join(finding.of)} | {finding.relation} | {finding.seeds} | {finding.says or '-'}",
+        )
+    ]
 
 
 def audit_lines(rows: list[Row]) -> Lines:

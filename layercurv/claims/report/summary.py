@@ -42,7 +42,7 @@ def told(verification: Verification, verbose: bool) -> list[tuple[str, Verdict]]
         (kind, verdict)
         for kind, verdicts in verification.groups.items()
         for verdict in verdicts
-        if kind == "claims" or verdict.status is not Status.PASS or (verbose and kind not in _IN_BULK)
+        if kind in ("claims", "findings") or verdict.status is not Status.PASS or (verbose and kind not in _IN_BULK)
     ]
 
 
