@@ -1,0 +1,116 @@
+"""One measurement over two and three processes is the measurement of one."""
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from torch import nn
+
+from layercurv.curvature import (
+    DirectionalMoments,
+    KroneckerFactors,
+    directional_curvature,
+    gradient_directions,
+    mean_gradients,
+    sweep,
+    weight_layers,
+)
+from layercurv.errors import InputError
+from layercurv.measure import Processes
+from tests.compare import assert_close
+
+LOSS = nn.CrossEntropyLoss()
+
+
+def network() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(2, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(64, 8), nn.GELU(), nn.Linear(8, 5)
+    ).eval()
+
+
+def samples(n_batches: int = 5) -> list:
+    draws = torch.Generator().manual_seed(1)
+    sizes = [3 + index % 2 for index in range(n_batches)]
+    return [(torch.randn(n, 2, 6, 6, generator=draws), torch.randint(5, (n,), generator=draws)) for n in sizes]
+
+
+def numbers(found: dict, moments: DirectionalMoments, factors: KroneckerFactors, gradients: dict) -> dict:
+    result = {f"gradient {name}": G for name, G in gradients.items()}
+    for name, curvature in found.items():
+        result |= {f"h {name}": curvature.curvatures, f"slopes {name}": curvature.slopes}
+        result |= {f"{kind} {name}": factor for kind, factor in factors.factors(name).items()}
+        result[f"M {name}"] = moments.result()[name].second_moment
+    return result
+
+
+def alone() -> dict:
+    model, batches = network(), samples()
+    layers = weight_layers(model)
+    directions = gradient_directions(model, LOSS, batches, layers, top_k=3)
+    moments, factors = DirectionalMoments(layers, directions), KroneckerFactors(layers)
+    sweep(model, LOSS, batches, layers, [moments, factors], n_sampled=2, seed=4)
+    found = directional_curvature(model, LOSS, batches, directions, slopes=True)
+    return numbers(found, moments, factors, mean_gradients(model, LOSS, batches, layers))
+
+
+def together(rank: int, size: int, folder: str, what: str) -> None:
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{folder}/{what}", rank=rank, world_size=size)
+    try:
+        torch.save(globals()[what](rank), f"{folder}/{what}-{rank}.pt")
+    finally:
+        dist.destroy_process_group()
+
+
+def measured(rank: int) -> dict:
+    model = network()
+    layers, group = weight_layers(model), Processes(model, LOSS, samples())
+    directions = group.gradient_directions(layers, top_k=3)
+    moments, factors = DirectionalMoments(layers, directions), KroneckerFactors(layers)
+    group.sweep(layers, [moments, factors], n_sampled=2, seed=4)
+    found = group.directional_curvature(directions, slopes=True)
+    return numbers(found, moments, factors, group.mean_gradients(layers))
+
+
+def message(attempt) -> str:
+    try:
+        attempt()
+    except InputError as error:
+        return str(error)
+    return ""
+
+
+def refused(rank: int) -> list[str]:
+    model, batches = network(), samples()
+    layers = weight_layers(model)
+    batches[-1] = (batches[-1][0] * float("nan"), batches[-1][1])  # the last process alone sees it
+    messages = [message(lambda: Processes(model, LOSS, batches).mean_gradients(layers))]
+    messages.append(message(lambda: Processes(model, LOSS, samples(1))))
+    model[0].weight.data += 0.1 * rank
+    return [*messages, message(lambda: Processes(model, LOSS, samples()))]
+
+
+def of_processes(folder, size: int, what: str) -> list:
+    mp.spawn(together, (size, str(folder), what), nprocs=size)
+    return [torch.load(folder / f"{what}-{rank}.pt") for rank in range(size)]
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_it_is_the_measurement_of_one_process_and_the_same_bits_in_each(tmp_path, size):
+    expected, (first, *others) = alone(), of_processes(tmp_path, size, "measured")
+    assert first.keys() == expected.keys()
+    for name, value in expected.items():
+        assert_close(first[name].numpy(), value.numpy(), 1e-11), name
+        assert all(torch.equal(other[name], first[name]) for other in others)
+
+
+def test_an_error_of_one_process_is_told_by_all_and_nobody_waits(tmp_path):
+    for nan, few, unequal in of_processes(tmp_path, 2, "refused"):
+        assert nan.startswith("process 1 of 2: the loss is NaN or infinite")
+        assert few == "processes: expected a micro-batch for each of 2 processes, got 1"
+        assert unequal.startswith("processes: expected equal weights")
+
+
+def test_without_a_process_group_it_says_so():
+    assert "init_process_group" in message(lambda: Processes(network(), LOSS, samples()))
