@@ -1,7 +1,7 @@
-"""What a second process gains: curvature of a ResNet-18 by one process and by several, and what they say to one another.
+"""What a second process gains: curvature of a ResNet-18 by one process and by several, and what they exchange.
 
-`python -m benchmarks.processes --processes 2`; each process has one thread. Efficiency is the time of one process over N
-times that of N; the start of the processes is left out.
+`python -m benchmarks.processes --processes 2`; each process has one thread. Efficiency is the time of one process over
+N times that of N; the start of the processes is left out.
 """
 
 import argparse
