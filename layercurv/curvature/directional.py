@@ -122,6 +122,7 @@ class _Study:
         self.objective, self._moves, self._slopes = objective, moves, slopes
         whole = frozenset(name for name, given in moves.single.items() if isinstance(given, TensorDirections))
         self._network = TracedNetwork(objective.model, moves.layers, whole)
+        self._planned: TracedBatch | None = None  # the first micro-batch, until it is measured
         self._changed: dict[str, tuple[str, str]] = {}  # layer name to the engine it has come to, and why
 
     def plan(self, batch: Batch, engine: str) -> dict[str, str]:
@@ -143,6 +144,7 @@ class _Study:
                 raise
             self._changed |= {name: ("double_backward", str(error)) for name in engines}
             return engines
+        self._planned = traced
         found = plan(traced, self.objective.loss, self._moves.single, engine)
         left = [name for name in engines if found.engines[name] == "double_backward"]
         self._changed |= {name: ("double_backward", found.reasons[name]) for name in left}
@@ -205,7 +207,7 @@ class _Study:
         failed: dict[str, str] = {}
         for batch in map(self.objective.prepared, batches):
             try:
-                traced = self._network.record(batch)
+                traced, self._planned = self._planned or self._network.record(batch), None
             except InputError as error:
                 return {}, dict.fromkeys(engines, str(error))
             failed |= self._unproven(traced, {name: e for name, e in engines.items() if name not in failed})

@@ -84,9 +84,8 @@ def failures(
         if not (_is_close(g_taped, g, g.norm()) and _is_close(p_taped, p, p.norm() + _floor(g)))
     }
     if uses_rules and not found:
-        reason = _why_rules_fail(
-            objective, few, dict(zip((layer.name for layer in layers), directions, strict=True)), own
-        )
+        moved = dict(zip((layer.name for layer in layers), directions, strict=True))
+        reason = _why_rules_fail(objective, few, moved, own)
         found = dict.fromkeys(names, reason) if reason else {}
     return found
 

@@ -1,4 +1,4 @@
-"""How much the precision of the weights loses: second derivatives against those in float64, on a few samples."""
+"""How much the precision of the weights loses: second derivatives against those in float64, on one sample."""
 
 import warnings
 
@@ -12,7 +12,6 @@ from layercurv.curvature.proof import hessian_products
 from layercurv.errors import InputError
 
 WORTH_A_WARNING = 0.01
-_FEW = 2
 
 
 def warn_if_imprecise(objective: Objective, layers: list[WeightLayer], batch: Batch) -> None:
@@ -27,7 +26,7 @@ def warn_if_imprecise(objective: Objective, layers: list[WeightLayer], batch: Ba
     if effect is not None and effect > WORTH_A_WARNING:
         dtype = str(layers[0].weight.dtype).removeprefix("torch.")
         warnings.warn(
-            f"curvature measured in {dtype} is off by about {effect:.1%} from float64 on the first samples, by what "
+            f"curvature measured in {dtype} is off by about {effect:.1%} from float64 on the first sample, by what "
             "the network computes in low precision; measure model.double() for more",
             stacklevel=3,
         )
@@ -47,8 +46,7 @@ def rounding_effect(objective: Objective, layers: list[WeightLayer], batch: Batc
     if not layers or all(layer.weight.dtype == torch.float64 for layer in layers):
         return None
     try:
-        n = batch.n_samples
-        few = batch.take(list(range(_FEW))) if n > _FEW else batch
+        few = batch.take([0]) if batch.n_samples > 1 else batch
         found = hessian_products(objective, objective.prepared(few), layers)
         with measuring(objective.model, layers, torch.float64) as cast_to:
             in_double = Objective(objective.model, objective.loss, cast_to)

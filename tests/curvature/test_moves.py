@@ -122,7 +122,7 @@ def test_what_fails_leaves_the_network_alone():
         network.extra = 1
         raise RuntimeError("no\nsecond line")
 
-    with pytest.raises(InputError, match="RuntimeError: no$"):
+    with pytest.raises(InputError, match=r"RuntimeError: no$"):
         directional_curvature(half, BatchLoss(fails, "mean"), batches, {"0": torch.ones(5, 4)})
     assert not hasattr(half, "extra") and half[0].weight.dtype == torch.float16
     assert all(torch.equal(half.state_dict()[name], value.half()) for name, value in before.items())

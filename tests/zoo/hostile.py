@@ -20,7 +20,7 @@ def three(forward):
     return net(forward, a=linear(), b=linear(), head=linear(4, 3))
 
 
-# What autograd is told -----------------------------------------------------------------------------------------------
+# What autograd is told
 
 
 class StraightThrough(torch.autograd.Function):
@@ -177,7 +177,7 @@ TOLD = {
     "inference_constant": two(lambda n, x: n.head(n.a(x).tanh() * torch.ones(4, dtype=x.dtype).cumsum(0))),
 }
 
-# What a tape would miss ------------------------------------------------------------------------------------------------
+# What a tape would miss
 
 
 def masked(n, x):
@@ -268,7 +268,7 @@ VALUES = [
     Case("values/bound_to_another", seeded(BoundToABatch), vectors(n=5), refused="network or loss failed"),
 ]
 
-# Samples that see each other ----------------------------------------------------------------------------------------------
+# Samples that see each other
 
 
 def equal_samples():
@@ -321,7 +321,7 @@ SEEN = {
     "normalised_over_batch": two(lambda n, x: n.head(F.normalize(n.a(x).relu(), dim=0))),
 }
 
-# Randomness -----------------------------------------------------------------------------------------------------------------
+# Randomness
 
 
 class AlwaysTraining(nn.Module):
@@ -393,7 +393,7 @@ RANDOM = {
     ),
 }
 
-# Weights that are computed ----------------------------------------------------------------------------------------------------
+# Weights that are computed
 
 
 class Trained(nn.Module):
@@ -455,7 +455,7 @@ def by_relu6(model, batch):
     return F.cross_entropy(model.head(F.relu6(model.a(batch[0]) + 3) / 6), batch[1])
 
 
-# Precision ------------------------------------------------------------------------------------------------------------------------
+# Precision
 
 
 def inner_autocast(n, x):
@@ -489,22 +489,48 @@ CASES = [
     *(Case(f"seen/{name}", build, vectors(n_batches=1)) for name, build in SEEN.items()),
     *(Case(f"seen/{name}/equal_samples", build, equal_samples) for name, build in SEEN.items()),
     *(
-        Case(f"random/{name}", build, sequences() if "_dropout" in name and "functional" not in name else vectors(),
-             refused="two evaluations of the loss differ|call model.eval")
+        Case(
+            f"random/{name}",
+            build,
+            sequences() if "_dropout" in name and "functional" not in name else vectors(),
+            refused="two evaluations of the loss differ|call model.eval",
+        )
         for name, build in RANDOM.items()
     ),
     Case("random/drawn_for_nothing", two(draws_for_nothing), vectors()),
     Case("random/layer_drop", two(layer_drop), vectors()),
     *(Case(f"computed/{name}", with_weights(change), vectors(), bake=baked) for name, change in COMPUTED.items()),
-    Case("computed/parameter_of_weight_norm", with_weights(parametrizations.weight_norm), vectors(), layers=["2"],
-         parameters=["0.parametrizations.weight.original*"]),
-    Case("computed/parameter_of_pruning", with_weights(COMPUTED["pruned"]), vectors(), layers=[], parameters="0.weight_orig"),
-    Case("refused/unused", three(lambda n, x: n.head(n.a(x))), vectors(), layers=["b"], refused="layer b: expected to take part"),
-    Case("refused/returns_a_dict", two(lambda n, x: {"scores": n.head(n.a(x))}), vectors(), layers=["a"], refused="got dict"),
+    Case(
+        "computed/parameter_of_weight_norm",
+        with_weights(parametrizations.weight_norm),
+        vectors(),
+        layers=["2"],
+        parameters=["0.parametrizations.weight.original*"],
+    ),
+    Case(
+        "computed/parameter_of_pruning",
+        with_weights(COMPUTED["pruned"]),
+        vectors(),
+        layers=[],
+        parameters="0.weight_orig",
+    ),
+    Case(
+        "refused/unused",
+        three(lambda n, x: n.head(n.a(x))),
+        vectors(),
+        layers=["b"],
+        refused="layer b: expected to take part",
+    ),
+    Case(
+        "refused/returns_a_dict",
+        two(lambda n, x: {"scores": n.head(n.a(x))}),
+        vectors(),
+        layers=["a"],
+        refused="got dict",
+    ),
     Case("refused/nan", two(lambda n, x: n.head(n.a(x)) * torch.nan), vectors(), layers=["a"], refused="NaN"),
     Case("refused/train_mode", seeded(lambda: Trained()), vectors(), layers=["a"], refused="call model.eval"),
     Case("hardsigmoid", perceptron(nn.Hardsigmoid), vectors(), bake=bare_hardsigmoid),
-    Case("hardsigmoid_function", two(lambda n, x: n.head(F.hardsigmoid(n.a(x)))), vectors(),
-         own=by_relu6),
+    Case("hardsigmoid_function", two(lambda n, x: n.head(F.hardsigmoid(n.a(x)))), vectors(), own=by_relu6),
     *PRECISION,
-]  # fmt: skip
+]

@@ -233,7 +233,9 @@ def encoder(**kw):
 
 
 FUNCTIONS = {
-    "residual": net(lambda n, x: n.head(x + n.second(n.first(x).relu())), first=linear(), second=linear(), head=linear(4, 3)),
+    "residual": net(
+        lambda n, x: n.head(x + n.second(n.first(x).relu())), first=linear(), second=linear(), head=linear(4, 3)
+    ),
     "dense_concatenation": net(
         lambda n, x: n.head(torch.cat([x, n.first(x).relu()], 1)), first=linear(), head=linear(8, 3)
     ),
@@ -254,7 +256,9 @@ FUNCTIONS = {
         head=linear(4, 3),
     ),
     "cosine_head": net(
-        lambda n, x: 5 * F.linear(F.normalize(n.first(x)), F.normalize(n.head.weight)), first=linear(), head=linear(4, 3)
+        lambda n, x: 5 * F.linear(F.normalize(n.first(x)), F.normalize(n.head.weight)),
+        first=linear(),
+        head=linear(4, 3),
     ),
     "hypernetwork": net(
         lambda n, x: torch.bmm(n.make(x).view(-1, 3, 4), n.first(x).unsqueeze(2)).squeeze(2),
@@ -273,9 +277,7 @@ FUNCTIONS = {
     "maximum": net(lambda n, x: n.head(torch.maximum(n.a(x), n.b(x))), a=linear(), b=linear(), head=linear(4, 3)),
     "topk": net(lambda n, x: n.head(n.a(x).topk(2, 1).values), a=linear(), head=linear(2, 3)),
     "sorted": net(lambda n, x: n.head(n.a(x).sort(1).values.tanh()), a=linear(), head=linear(4, 3)),
-    "norms": net(
-        lambda n, x: n.head(n.a(x) / n.a(x).norm(dim=1, keepdim=True)), a=linear(), head=linear(4, 3)
-    ),
+    "norms": net(lambda n, x: n.head(n.a(x) / n.a(x).norm(dim=1, keepdim=True)), a=linear(), head=linear(4, 3)),
     "variance": net(lambda n, x: n.head(n.a(x)) * n.a(x).var(1, keepdim=True), a=linear(), head=linear(4, 3)),
     "logsumexp": net(
         lambda n, x: n.head(n.a(x)) - n.head(n.a(x)).logsumexp(1, keepdim=True), a=linear(), head=linear(4, 3)
@@ -283,7 +285,9 @@ FUNCTIONS = {
     "cumulative": net(lambda n, x: n.head(n.a(x).cumsum(1).tanh()), a=linear(), head=linear(4, 3)),
     "product": net(lambda n, x: n.head(n.a(x).prod(1, keepdim=True) + n.a(x)), a=linear(), head=linear(4, 3)),
     "cholesky": net(
-        lambda n, x: n.head(torch.linalg.cholesky(torch.eye(2).double() + (z := n.a(x).view(-1, 2, 2)) @ z.mT).flatten(1)),
+        lambda n, x: n.head(
+            torch.linalg.cholesky(torch.eye(2).double() + (z := n.a(x).view(-1, 2, 2)) @ z.mT).flatten(1)
+        ),
         a=linear(),
         head=linear(4, 3),
     ),
@@ -298,25 +302,25 @@ FUNCTIONS = {
         lambda n, x: n.head((torch.complex(n.re(x), n.im(x)) ** 2).imag), re=linear(), im=linear(), head=linear(4, 3)
     ),
     "view_as_complex": net(
-        lambda n, x: n.head(torch.view_as_complex(n.a(x).view(-1, 2, 2).contiguous()).angle()), a=linear(), head=linear(2, 3)
+        lambda n, x: n.head(torch.view_as_complex(n.a(x).view(-1, 2, 2).contiguous()).angle()),
+        a=linear(),
+        head=linear(2, 3),
     ),
     "real_fourier_mixer": net(
         lambda n, x: n.head(torch.fft.irfft(torch.fft.rfft(n.a(x)) * 2).tanh()), a=linear(), head=linear(4, 3)
     ),
-    "written_in_place": net(
-        lambda n, x: n.head(_write(n.a(x))), a=linear(), head=linear(4, 3)
-    ),
+    "written_in_place": net(lambda n, x: n.head(_write(n.a(x))), a=linear(), head=linear(4, 3)),
     "scatter": net(
-        lambda n, x: n.head(torch.zeros_like(x).scatter(1, torch.tensor([[1, 0, 3, 2]]).expand(len(x), 4), n.a(x)).tanh()),
+        lambda n, x: n.head(
+            torch.zeros_like(x).scatter(1, torch.tensor([[1, 0, 3, 2]]).expand(len(x), 4), n.a(x)).tanh()
+        ),
         a=linear(),
         head=linear(4, 3),
     ),
     "index_put": net(lambda n, x: n.head(_put(n.a(x))), a=linear(), head=linear(4, 3)),
     "clone_detach_sum": net(lambda n, x: n.head(n.a(x) + n.a(x).detach()), a=linear(), head=linear(4, 3)),
     "autograd_inside": net(lambda n, x: _with_forces(n, x), a=linear(), head=linear(4, 3)),
-    "vmap_inside": net(
-        lambda n, x: torch.vmap(lambda row: n.head(n.a(row).tanh()))(x), a=linear(), head=linear(4, 3)
-    ),
+    "vmap_inside": net(lambda n, x: torch.vmap(lambda row: n.head(n.a(row).tanh()))(x), a=linear(), head=linear(4, 3)),
     "checkpointed": net(
         lambda n, x: n.head(torch.utils.checkpoint.checkpoint(lambda z: n.a(z).tanh(), x, use_reentrant=False)),
         a=linear(),
@@ -330,10 +334,12 @@ FUNCTIONS = {
     "soft_mixture": seeded(lambda: Mixture(soft=True)),
     "low_rank_adapter": seeded(LowRank),
     "embedding_bag_like": net(
-        lambda n, x: n.head((n.a(x).softmax(-1) @ n.table.weight).tanh()), a=linear(4, 7), table=lambda: nn.Embedding(7, 4),
+        lambda n, x: n.head((n.a(x).softmax(-1) @ n.table.weight).tanh()),
+        a=linear(4, 7),
+        table=lambda: nn.Embedding(7, 4),
         head=linear(4, 3),
     ),
-}  # fmt: skip
+}
 
 
 def _write(z):
@@ -378,23 +384,31 @@ SEQUENCES = {
     "conv1d": net(
         lambda n, x: n.head(n.c(x.mT).relu().mean(2)), c=lambda: nn.Conv1d(4, 5, 3, padding=1), head=linear(5, 3)
     ),
-    "positions_first": net(
-        lambda n, x: n.head(n.a(x.transpose(0, 1)).relu().mean(0)), a=linear(), head=linear(4, 3)
-    ),
+    "positions_first": net(lambda n, x: n.head(n.a(x.transpose(0, 1)).relu().mean(0)), a=linear(), head=linear(4, 3)),
     "mixer": net(
         lambda n, x: n.head((x + n.tokens(x.mT).mT + n.channels(x).relu()).mean(1)),
-        tokens=linear(), channels=linear(), head=linear(4, 3),
+        tokens=linear(),
+        channels=linear(),
+        head=linear(4, 3),
     ),
     "linear_attention": net(
-        lambda n, x: n.head(((q := F.elu(n.q(x)) + 1) @ (F.elu(n.k(x)) + 1).mT @ n.v(x) / q.sum(-1, keepdim=True)).mean(1)),
-        q=linear(), k=linear(), v=linear(), head=linear(4, 3),
+        lambda n, x: n.head(
+            ((q := F.elu(n.q(x)) + 1) @ (F.elu(n.k(x)) + 1).mT @ n.v(x) / q.sum(-1, keepdim=True)).mean(1)
+        ),
+        q=linear(),
+        k=linear(),
+        v=linear(),
+        head=linear(4, 3),
     ),
     "sdpa_causal": net(
         lambda n, x: n.head(F.scaled_dot_product_attention(n.q(x), n.k(x), n.v(x), is_causal=True).mean(1)),
-        q=linear(), k=linear(), v=linear(), head=linear(4, 3),
+        q=linear(),
+        k=linear(),
+        v=linear(),
+        head=linear(4, 3),
     ),
     "state_space": net(lambda n, x: _scan(n, x), a=linear(), b=linear(), head=linear(4, 3)),
-}  # fmt: skip
+}
 
 
 def _scan(n, x):

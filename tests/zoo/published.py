@@ -153,7 +153,7 @@ VISION_NETWORKS = {
         None,
         16,
     ),
-}  # fmt: skip
+}
 
 
 def hf(config, network, **settings):
@@ -173,30 +173,37 @@ CAUSAL_NETWORKS = {
         **dict(CAUSAL, num_layers=2, num_heads=2, attention_types=[[["global", "local"], 1]], window_size=3),
     ),
     "gpt_neox": hf("GPTNeoXConfig", "GPTNeoXForCausalLM", **CAUSAL),
-    "gptj": hf(
-        "GPTJConfig", "GPTJForCausalLM", **dict(GPT2, rotary_dim=2, bos_token_id=None, eos_token_id=None)
-    ),
+    "gptj": hf("GPTJConfig", "GPTJForCausalLM", **dict(GPT2, rotary_dim=2, bos_token_id=None, eos_token_id=None)),
     "llama": hf("LlamaConfig", "LlamaForCausalLM", **CAUSAL),
     "llama_grouped_query": hf("LlamaConfig", "LlamaForCausalLM", **CAUSAL, num_key_value_heads=1),
     "mistral": hf("MistralConfig", "MistralForCausalLM", **CAUSAL, num_key_value_heads=1, sliding_window=3),
     "qwen2": hf("Qwen2Config", "Qwen2ForCausalLM", **CAUSAL, num_key_value_heads=1),
     "phi": hf("PhiConfig", "PhiForCausalLM", **CAUSAL),
     "gemma": hf("GemmaConfig", "GemmaForCausalLM", **CAUSAL, num_key_value_heads=1, head_dim=4),
-    "opt": hf(
-        "OPTConfig", "OPTForCausalLM", **dict(CAUSAL, ffn_dim=12, word_embed_proj_dim=8, dropout=0.0)
-    ),
+    "opt": hf("OPTConfig", "OPTForCausalLM", **dict(CAUSAL, ffn_dim=12, word_embed_proj_dim=8, dropout=0.0)),
     "bloom": hf("BloomConfig", "BloomForCausalLM", **dict(CAUSAL, n_layer=2, n_head=2)),
     "falcon": hf("FalconConfig", "FalconForCausalLM", **CAUSAL),
     "stablelm": hf("StableLmConfig", "StableLmForCausalLM", **CAUSAL, num_key_value_heads=1),
     "olmo": hf("OlmoConfig", "OlmoForCausalLM", **CAUSAL),
     "mixtral": hf(
-        "MixtralConfig", "MixtralForCausalLM", **CAUSAL, num_key_value_heads=1, num_local_experts=2, num_experts_per_tok=1,
+        "MixtralConfig",
+        "MixtralForCausalLM",
+        **CAUSAL,
+        num_key_value_heads=1,
+        num_local_experts=2,
+        num_experts_per_tok=1,
         experts_implementation="eager",
     ),
     "mamba": hf(
-        "MambaConfig", "MambaForCausalLM", vocab_size=VOCABULARY, hidden_size=8, num_hidden_layers=1, state_size=4, use_cache=False
+        "MambaConfig",
+        "MambaForCausalLM",
+        vocab_size=VOCABULARY,
+        hidden_size=8,
+        num_hidden_layers=1,
+        state_size=4,
+        use_cache=False,
     ),
-}  # fmt: skip
+}
 ENCODERS = {
     "bert": hf("BertConfig", "BertForSequenceClassification", **BASE, num_labels=LABELS),
     "roberta": hf(
@@ -330,24 +337,93 @@ CASES = [
         )
         for name, (build, layers, size) in VISION_NETWORKS.items()
     ),
-    *(Case(f"vision/{name}", build, images(n=2, size=8 if "resnet" not in name else 16), slow=True, tolerance=1e-6)
-      for name, build in HF_VISION.items()),
-    *(Case(f"causal/{name}", build, tokens(n=2, length=6, vocabulary=VOCABULARY), slow=name != "gpt2", tolerance=1e-4)
-      for name, build in CAUSAL_NETWORKS.items()),
-    *(Case(f"causal_own_loss/{name}", build, text("causal", pads=True), ModelLoss(), own_loss, slow=True, tolerance=1e-4)
-      for name, build in CAUSAL_NETWORKS.items() if name not in ("mamba",)),
-    *(Case(f"encoder_own_loss/{name}", build, text("classes", pads=True), ModelLoss(), own_loss, slow=True, tolerance=1e-4)
-      for name, build in ENCODERS.items()),
-    *(Case(f"encoder/{name}", build, text("classes", pads=True), CrossEntropy(), own_loss, slow=name != "bert", tolerance=1e-4)
-      for name, build in ENCODERS.items()),
-    Case("vision/segmentation", seeded(Segmenter), segmentation, nn.CrossEntropyLoss(), own_segmentation,
-         parameters="up.weight"),
-    Case("seq2seq/t5", hf("T5Config", "T5ForConditionalGeneration", **T5), text("causal", pads=False), ModelLoss(),
-         own_loss, tolerance=1e-4, slow=True),
-    Case("seq2seq/bart", hf("BartConfig", "BartForConditionalGeneration", **BART), text("causal", pads=False),
-         BatchLoss(own_loss, reduction="mean"), own_loss, tolerance=1e-4, slow=True),
-    Case("tokens/bert", hf("BertConfig", "BertForTokenClassification", **BASE, num_labels=VOCABULARY), text("causal", pads=True),
-         CrossEntropy(), own_loss, tolerance=1e-4, slow=True),
-    Case("masked/bert", hf("BertConfig", "BertForMaskedLM", **BASE), text("causal", pads=True), nn.CrossEntropyLoss(),
-         own_loss, tolerance=1e-4, slow=True),
-]  # fmt: skip
+    *(
+        Case(f"vision/{name}", build, images(n=2, size=8 if "resnet" not in name else 16), slow=True, tolerance=1e-6)
+        for name, build in HF_VISION.items()
+    ),
+    *(
+        Case(f"causal/{name}", build, tokens(n=2, length=6, vocabulary=VOCABULARY), slow=name != "gpt2", tolerance=1e-4)
+        for name, build in CAUSAL_NETWORKS.items()
+    ),
+    *(
+        Case(
+            f"causal_own_loss/{name}",
+            build,
+            text("causal", pads=True),
+            ModelLoss(),
+            own_loss,
+            slow=True,
+            tolerance=1e-4,
+        )
+        for name, build in CAUSAL_NETWORKS.items()
+        if name not in ("mamba",)
+    ),
+    *(
+        Case(
+            f"encoder_own_loss/{name}",
+            build,
+            text("classes", pads=True),
+            ModelLoss(),
+            own_loss,
+            slow=True,
+            tolerance=1e-4,
+        )
+        for name, build in ENCODERS.items()
+    ),
+    *(
+        Case(
+            f"encoder/{name}",
+            build,
+            text("classes", pads=True),
+            CrossEntropy(),
+            own_loss,
+            slow=name != "bert",
+            tolerance=1e-4,
+        )
+        for name, build in ENCODERS.items()
+    ),
+    Case(
+        "vision/segmentation",
+        seeded(Segmenter),
+        segmentation,
+        nn.CrossEntropyLoss(),
+        own_segmentation,
+        parameters="up.weight",
+    ),
+    Case(
+        "seq2seq/t5",
+        hf("T5Config", "T5ForConditionalGeneration", **T5),
+        text("causal", pads=False),
+        ModelLoss(),
+        own_loss,
+        tolerance=1e-4,
+        slow=True,
+    ),
+    Case(
+        "seq2seq/bart",
+        hf("BartConfig", "BartForConditionalGeneration", **BART),
+        text("causal", pads=False),
+        BatchLoss(own_loss, reduction="mean"),
+        own_loss,
+        tolerance=1e-4,
+        slow=True,
+    ),
+    Case(
+        "tokens/bert",
+        hf("BertConfig", "BertForTokenClassification", **BASE, num_labels=VOCABULARY),
+        text("causal", pads=True),
+        CrossEntropy(),
+        own_loss,
+        tolerance=1e-4,
+        slow=True,
+    ),
+    Case(
+        "masked/bert",
+        hf("BertConfig", "BertForMaskedLM", **BASE),
+        text("causal", pads=True),
+        nn.CrossEntropyLoss(),
+        own_loss,
+        tolerance=1e-4,
+        slow=True,
+    ),
+]

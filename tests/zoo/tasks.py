@@ -160,30 +160,67 @@ LOSSES = [
     Case("loss/function_refused", RELU, labels(), F.cross_entropy, refused="reduction is not known"),
     Case("loss/ours_ignored", RELU, labels(-100), CrossEntropy(), own(nn.CrossEntropyLoss())),
     Case("loss/ours_weights", TANH, labels(), CrossEntropy(weight=WEIGHT), own(nn.CrossEntropyLoss(WEIGHT))),
-    Case("loss/all_ignored_refused", RELU, targets(lambda n, g: torch.full((n,), -100)), CrossEntropy(), refused="ignored"),
+    Case(
+        "loss/all_ignored_refused",
+        RELU,
+        targets(lambda n, g: torch.full((n,), -100)),
+        CrossEntropy(),
+        refused="ignored",
+    ),
     Case("loss/labels_out_of_range", RELU, labels(n_classes=9), CrossEntropy(), refused="expected labels from 0 to 2"),
-    Case("loss/labels_too_few", RELU, targets(lambda n, g: torch.zeros(n - 1).long()), nn.CrossEntropyLoss(), refused="."),
-    Case("loss/int32_labels", RELU, targets(lambda n, g: torch.randint(0, C, (n,), generator=g).int()), CrossEntropy(),
-         lambda m, b: F.cross_entropy(m(b[0]), b[1].long())),
+    Case(
+        "loss/labels_too_few", RELU, targets(lambda n, g: torch.zeros(n - 1).long()), nn.CrossEntropyLoss(), refused="."
+    ),
+    Case(
+        "loss/int32_labels",
+        RELU,
+        targets(lambda n, g: torch.randint(0, C, (n,), generator=g).int()),
+        CrossEntropy(),
+        lambda m, b: F.cross_entropy(m(b[0]), b[1].long()),
+    ),
     Case("loss/squared", TANH, real(C), SquaredError(), lambda m, b: 0.5 * (m(b[0]) - b[1]).square().sum(1).mean()),
     Case("loss/squared_broadcast_refused", ONE, real(), SquaredError(), refused="expected targets shaped like"),
-    Case("loss/entrywise", TANH, real(C), EntrywiseLoss(lambda f, y: (f - y).cosh()), lambda m, b: (m(b[0]) - b[1]).cosh().mean()),
-    Case("loss/output_sum", TANH, real(C), OutputLoss(lambda f, y: (f - y).pow(4).sum(), "sum"),
-         lambda m, b: (m(b[0]) - b[1]).pow(4).sum() / len(b[0])),
-    Case("loss/output_concave", TANH, real(C), OutputLoss(lambda f, y: -(f - y).square().mean(), "mean"),
-         lambda m, b: -(m(b[0]) - b[1]).square().mean()),
+    Case(
+        "loss/entrywise",
+        TANH,
+        real(C),
+        EntrywiseLoss(lambda f, y: (f - y).cosh()),
+        lambda m, b: (m(b[0]) - b[1]).cosh().mean(),
+    ),
+    Case(
+        "loss/output_sum",
+        TANH,
+        real(C),
+        OutputLoss(lambda f, y: (f - y).pow(4).sum(), "sum"),
+        lambda m, b: (m(b[0]) - b[1]).pow(4).sum() / len(b[0]),
+    ),
+    Case(
+        "loss/output_concave",
+        TANH,
+        real(C),
+        OutputLoss(lambda f, y: -(f - y).square().mean(), "mean"),
+        lambda m, b: -(m(b[0]) - b[1]).square().mean(),
+    ),
     Case("loss/contrastive", TANH, real(C), OutputLoss(contrastive, "mean"), lambda m, b: contrastive(m(b[0]), None)),
     Case("loss/only_sum", TANH, real(C), OnlySum(), own_exponential),
     Case("loss/own_wrong_form", RELU, real(C), Cubic(), own_exponential, engines=frozenset(["double_backward"])),
     Case("loss/own_right_form", RELU, real(C), Right(), own_exponential, engines=frozenset(["ggn", "tangent"])),
     Case("loss/batch", TANH, labels(), BatchLoss(own(F.cross_entropy), "mean"), own(F.cross_entropy)),
-    Case("loss/batch_sum", TANH, labels(), BatchLoss(own(nn.CrossEntropyLoss(reduction="sum")), "sum"), own(F.cross_entropy)),
+    Case(
+        "loss/batch_sum",
+        TANH,
+        labels(),
+        BatchLoss(own(nn.CrossEntropyLoss(reduction="sum")), "sum"),
+        own(F.cross_entropy),
+    ),
     Case("loss/weight_decay", TANH, labels(), BatchLoss(penalised, "mean"), penalised),
     Case("loss/gradient_penalty", TANH, labels(), BatchLoss(gradient_penalty, "mean"), gradient_penalty),
     Case("loss/two_passes", TANH, labels(), BatchLoss(two_views, "mean"), two_views),
-    Case("loss/batch_not_a_number", TANH, labels(), BatchLoss(lambda m, b: m(b[0]), "mean"), refused="expected one real"),
+    Case(
+        "loss/batch_not_a_number", TANH, labels(), BatchLoss(lambda m, b: m(b[0]), "mean"), refused="expected one real"
+    ),
     Case("loss/nan", TANH, labels(), BatchLoss(lambda m, b: m(b[0]).sum().log() * torch.nan, "mean"), refused="NaN"),
-]  # fmt: skip
+]
 
 PER_POSITION = net(lambda n, x: n.head(n.a(x).relu()), a=linear(), head=linear(4, C))
 CHANNELS_FIRST = net(lambda n, x: n.head(n.a(x).relu()).movedim(-1, 1), a=linear(), head=linear(4, C))
@@ -229,14 +266,24 @@ AXES = [
     Case("axis/first_by_option", CHANNELS_FIRST, positions(4), CrossEntropy(class_axis=1), own(F.cross_entropy)),
     Case("axis/first_four_axes", CHANNELS_FIRST, positions(2, 2), nn.CrossEntropyLoss(), own(F.cross_entropy)),
     Case("axis/pixels", PIXELS, pixel_labels, nn.CrossEntropyLoss(), own(F.cross_entropy)),
-    Case("axis/pixels_smoothed", PIXELS, pixel_labels, nn.CrossEntropyLoss(WEIGHT, label_smoothing=0.1),
-         own(nn.CrossEntropyLoss(WEIGHT, label_smoothing=0.1))),
+    Case(
+        "axis/pixels_smoothed",
+        PIXELS,
+        pixel_labels,
+        nn.CrossEntropyLoss(WEIGHT, label_smoothing=0.1),
+        own(nn.CrossEntropyLoss(WEIGHT, label_smoothing=0.1)),
+    ),
     Case("axis/flat", FLAT, positions(4, flat=True), nn.CrossEntropyLoss(), own(F.cross_entropy)),
     Case("axis/flat_ignored", FLAT, positions(4, flat=True, ignored=True), nn.CrossEntropyLoss(), own(F.cross_entropy)),
-    Case("axis/as_many_classes_as_positions", SQUARE_VOCABULARY, positions(4, n_classes=4), nn.CrossEntropyLoss(),
-         own(F.cross_entropy)),
+    Case(
+        "axis/as_many_classes_as_positions",
+        SQUARE_VOCABULARY,
+        positions(4, n_classes=4),
+        nn.CrossEntropyLoss(),
+        own(F.cross_entropy),
+    ),
     Case("axis/wrong_for_ours", CHANNELS_FIRST, positions(4), CrossEntropy(), refused="expected labels of shape"),
-]  # fmt: skip
+]
 
 
 @dataclass
@@ -295,23 +342,70 @@ def dataset():
 NAMED = seeded(Named)
 BATCHES = [
     Case("batch/list", TANH, reshaped(lambda x, y: [x, y])),
-    Case("batch/inputs_in_tuple", TANH, reshaped(lambda x, y: ((x,), y)), own=lambda m, b: F.cross_entropy(m(*b[0]), b[1])),
+    Case(
+        "batch/inputs_in_tuple",
+        TANH,
+        reshaped(lambda x, y: ((x,), y)),
+        own=lambda m, b: F.cross_entropy(m(*b[0]), b[1]),
+    ),
     Case("batch/two_inputs", NAMED, reshaped(lambda x, y: (x, 1 + x[:, :1], y))),
-    Case("batch/dict_and_labels", NAMED, reshaped(lambda x, y: ({"x": x}, y)), own=lambda m, b: F.cross_entropy(m(**b[0]), b[1])),
+    Case(
+        "batch/dict_and_labels",
+        NAMED,
+        reshaped(lambda x, y: ({"x": x}, y)),
+        own=lambda m, b: F.cross_entropy(m(**b[0]), b[1]),
+    ),
     Case("batch/dict", NAMED, reshaped(lambda x, y: {"x": x, "labels": y}), own=by_name),
-    Case("batch/dict_labels_first", NAMED, reshaped(lambda x, y: {"labels": y, "x": x, "scale": 2 + x[:, :1]}), own=by_name),
-    Case("batch/dict_shared_axis", NAMED, reshaped(lambda x, y: {"x": x, "scale": WEIGHT[None], "labels": y}), own=by_name),
+    Case(
+        "batch/dict_labels_first",
+        NAMED,
+        reshaped(lambda x, y: {"labels": y, "x": x, "scale": 2 + x[:, :1]}),
+        own=by_name,
+    ),
+    Case(
+        "batch/dict_shared_axis",
+        NAMED,
+        reshaped(lambda x, y: {"x": x, "scale": WEIGHT[None], "labels": y}),
+        own=by_name,
+    ),
     Case("batch/user_dict", NAMED, reshaped(lambda x, y: UserDict(x=x, labels=y)), own=by_name),
     Case("batch/dataclass", NAMED, reshaped(lambda x, y: Pair(x, y)), own=by_name),
-    Case("batch/dict_by_batch_loss", NAMED, reshaped(lambda x, y: {"x": x, "labels": y}), BatchLoss(by_name, "mean"), by_name),
-    Case("batch/dataclass_by_batch_loss", NAMED, reshaped(lambda x, y: Pair(x, y, "a")), BatchLoss(by_name, "mean"), by_name),
-    Case("batch/tensor_alone", TANH, lambda: [x for x, _ in labels()()], BatchLoss(lambda m, b: m(b).square().mean(), "mean"),
-         lambda m, b: m(b).square().mean(), n_samples=len),
-    Case("batch/counted_by_the_loss", TANH, lambda: [{"x": x, "y": y, "table": torch.ones(7)} for x, y in labels()()],
-         BatchLoss(lambda m, b: F.cross_entropy(m(b["x"]), b["y"]), "mean", lambda b: len(b["y"])),
-         lambda m, b: F.cross_entropy(m(b["x"]), b["y"])),
-    Case("batch/count_unknown", TANH, lambda: [{"x": x, "y": y, "table": torch.ones(7)} for x, y in labels()()],
-         BatchLoss(lambda m, b: F.cross_entropy(m(b["x"]), b["y"]), "mean"), refused="cannot tell the number of samples"),
+    Case(
+        "batch/dict_by_batch_loss",
+        NAMED,
+        reshaped(lambda x, y: {"x": x, "labels": y}),
+        BatchLoss(by_name, "mean"),
+        by_name,
+    ),
+    Case(
+        "batch/dataclass_by_batch_loss",
+        NAMED,
+        reshaped(lambda x, y: Pair(x, y, "a")),
+        BatchLoss(by_name, "mean"),
+        by_name,
+    ),
+    Case(
+        "batch/tensor_alone",
+        TANH,
+        lambda: [x for x, _ in labels()()],
+        BatchLoss(lambda m, b: m(b).square().mean(), "mean"),
+        lambda m, b: m(b).square().mean(),
+        n_samples=len,
+    ),
+    Case(
+        "batch/counted_by_the_loss",
+        TANH,
+        lambda: [{"x": x, "y": y, "table": torch.ones(7)} for x, y in labels()()],
+        BatchLoss(lambda m, b: F.cross_entropy(m(b["x"]), b["y"]), "mean", lambda b: len(b["y"])),
+        lambda m, b: F.cross_entropy(m(b["x"]), b["y"]),
+    ),
+    Case(
+        "batch/count_unknown",
+        TANH,
+        lambda: [{"x": x, "y": y, "table": torch.ones(7)} for x, y in labels()()],
+        BatchLoss(lambda m, b: F.cross_entropy(m(b["x"]), b["y"]), "mean"),
+        refused="cannot tell the number of samples",
+    ),
     Case("batch/loader", TANH, lambda: DataLoader(dataset(), 3)),
     Case("batch/loader_one_by_one", RELU, lambda: DataLoader(dataset(), 1)),
     Case("batch/reiterable", TANH, lambda: Loader(labels()())),
@@ -332,5 +426,5 @@ BATCHES = [
     Case("batch/wrong_shape", TANH, lambda: [(x[:, :3], y) for x, y in labels()()], refused="network or loss failed"),
     Case("batch/not_tensors", TANH, lambda: [("a", "b")], refused="."),
     Case("batch/model_loss_without", NAMED, reshaped(lambda x, y: {"x": x}), ModelLoss(), refused="returned no `loss`"),
-]  # fmt: skip
+]
 CASES = [*LOSSES, *AXES, *BATCHES]
