@@ -24,8 +24,6 @@ html_theme_options = {
 }
 html_copy_source = html_show_sourcelink = False
 exclude_patterns = ["README.md"]
-myst_enable_extensions = ["colon_fence", "dollarmath"]
-mathjax_path = ""  # no script from elsewhere: formulas are written as text
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_default_options = {"members": True, "undoc-members": False}

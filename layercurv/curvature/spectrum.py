@@ -18,8 +18,9 @@ from typing import Any
 
 import curvlinops
 import numpy as np
+import numpy.typing as npt
 import torch
-from scipy.sparse.linalg import eigsh
+from scipy.sparse.linalg import LinearOperator, eigsh
 from torch import nn
 from torch.func import grad
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -33,6 +34,7 @@ from layercurv.errors import InputError, choose
 
 IGNORED = nn.CrossEntropyLoss().ignore_index
 _BATCH = "batch"  # curvlinops takes dictionaries as inputs, and hands them on
+SMALLEST = 512  # columns: below it a full decomposition takes no longer
 _TOLERANCE = 1e-10  # of an eigenvalue, relative; residuals say what was reached
 _COLUMNS = 32  # unit vectors multiplied at a time
 
@@ -44,6 +46,9 @@ class Eigenpairs:
     values: torch.Tensor  # [count]
     vectors: torch.Tensor  # [D, count], orthonormal columns
     residuals: torch.Tensor  # [count], |A v - lambda v|: the matrix has an eigenvalue so near to each value
+
+
+Array = npt.NDArray[np.floating[Any]]
 
 
 class CurvatureMatrix:
@@ -90,7 +95,7 @@ class CurvatureMatrix:
         return {name: part.reshape(-1, *shape) for (name, shape), part in zip(self._shapes.items(), parts, strict=True)}
 
     def top(self, count: int, seed: int = 0) -> Eigenpairs:
-        """Find the algebraically largest eigenvalues (Lanczos, by ARPACK).
+        """Find the algebraically largest eigenvalues: by ARPACK's Lanczos, or in full where D is at most 512.
 
         Args:
             count: How many; fewer than D.
@@ -129,11 +134,10 @@ class CurvatureMatrix:
         if n_products < 3 or n_products % 3:
             raise InputError(f"n_products: expected a positive multiple of 3, got {n_products}")
         if n_products >= self.size:
-            blocks = torch.eye(self.size, device=self._operator.device).split(_COLUMNS, dim=1)
-            return sum(float((block * (self @ block)).sum()) for block in blocks)
+            return float(self._dense().trace())
         return float(self._seeded(seed, lambda: curvlinops.hutchpp_trace(self._operator, n_products)))
 
-    def density(self, n_lanczos: int = 64, n_repeats: int = 1, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    def density(self, n_lanczos: int = 64, n_repeats: int = 1, seed: int = 0) -> tuple[Array, Array]:
         """Estimate the density of eigenvalues (Lanczos quadrature: Papyan 2020, J. Mach. Learn. Res. 21, 165).
 
         Args:
@@ -151,14 +155,32 @@ class CurvatureMatrix:
     def _eigenpairs(self, count: int, which: str, seed: int) -> Eigenpairs:
         if not 0 < count < self.size:
             raise InputError(f"count: expected 1 to {self.size - 1} eigenvalues, got {count}")
-        operator = self._operator.to_scipy()
-        start = np.random.default_rng(seed).standard_normal(self.size).astype(operator.dtype)
-        with _differentiable_twice():
-            values, vectors = eigsh(operator, count, which=which, v0=start, tol=_TOLERANCE)
-        order = np.argsort(values)[:: -1 if which == "LA" else 1].copy()
+        values, vectors = self._decomposed() if self.size <= SMALLEST else self._lanczos(count, which, seed)
+        order = np.argsort(values)[:: -1 if which == "LA" else 1][:count].copy()
         found, basis = torch.from_numpy(values[order]), torch.from_numpy(vectors[:, order])
         residuals = (self @ basis.to(self._operator.device)).cpu() - basis * found
         return Eigenpairs(found.double(), basis.double(), residuals.double().norm(dim=0))
+
+    def _lanczos(self, count: int, which: str, seed: int) -> tuple[Array, Array]:
+        operator = self._operator.to_scipy()
+        start = np.random.default_rng(seed).standard_normal(self.size).astype(operator.dtype)
+        with _differentiable_twice():
+            if which == "LA":
+                return eigsh(operator, count, which="LA", v0=start, tol=_TOLERANCE)
+            # The matrix minus its norm, for ARPACK's tolerance is relative, and zero may be the smallest eigenvalue.
+            norm = abs(eigsh(operator, 1, which="LM", v0=start, tol=_TOLERANCE, return_eigenvectors=False)[0])
+            turned = LinearOperator(operator.shape, lambda x: norm * x - operator @ x, dtype=operator.dtype)
+            values, vectors = eigsh(turned, count, which="LA", v0=start, tol=_TOLERANCE)
+        return norm - values, vectors
+
+    def _decomposed(self) -> tuple[Array, Array]:
+        values, vectors = torch.linalg.eigh(self._dense())
+        return values.cpu().numpy(), vectors.cpu().numpy()
+
+    def _dense(self) -> torch.Tensor:
+        unit = torch.eye(self.size, device=self._operator.device).split(_COLUMNS, dim=1)
+        products = torch.cat([self @ block for block in unit], dim=1)
+        return (products + products.mT) / 2
 
     def _seeded(self, seed: int, estimate: Callable[[], Any]) -> Any:
         with torch.random.fork_rng(), _differentiable_twice():

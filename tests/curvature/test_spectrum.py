@@ -93,6 +93,19 @@ def test_products_eigenpairs_and_trace_are_those_of_the_dense_matrix(name, patte
     assert found.trace(3 * found.size) == pytest.approx(float(expected.trace()), rel=1e-8, abs=1e-10 * scale)
 
 
+@pytest.mark.parametrize("matrix", ["hessian", "ggn"])
+def test_lanczos_and_a_full_decomposition_agree(matrix, monkeypatch):
+    case = make("relu_mlp")
+    found = curvature_matrix(case.model, case.loss, [case.batch], matrix, "0.*")
+    expected = found.top(3), found.bottom(1)
+    monkeypatch.setattr("layercurv.curvature.spectrum.SMALLEST", 0)
+    top, bottom = found.top(3), found.bottom(1)
+    assert_close(top.values, expected[0].values, 1e-8)
+    assert_close(bottom.values, expected[1].values, 1e-8, 1e-9 * float(top.values[0]))
+    assert_close((top.vectors * expected[0].vectors).sum(0).abs(), torch.ones(3), 1e-6)
+    assert max(top.residuals.max(), bottom.residuals.max()) < 1e-8 * top.values[0]
+
+
 def test_the_network_is_left_as_it_was():
     case = make("relu_mlp")
     case.model.requires_grad_(False)
