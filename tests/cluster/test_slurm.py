@@ -179,3 +179,24 @@ def test_bad_input_in_another_process_is_one_error(slurm, root, tmp_path):
     assert done.returncode == 2
     assert done.stderr.strip().endswith("error: curvature.top_k: expected a positive integer, got 0")
     assert "Traceback" not in done.stderr
+
+
+def test_before_the_time_limit_a_run_requeues_itself_and_goes_on(slurm, root, tmp_path):
+    """The signal is sent by hand, as Slurm does two minutes before the limit."""
+    places = [f"place.{name}={tmp_path}/{name}" for name in ("results", "checkpoints")]
+    sweep = ["-m", "hydra/launcher=submitit_slurm", "seed=0", "variant=net", f"hydra.sweep.dir={tmp_path}/out"]
+    command = [sys.executable, "-m", "experiments.alpha_map", *sweep, "scale=smoke", *SUBJECT, *places, *FAST]
+    process = subprocess.Popen(command, cwd=root, env=slurm.environment)
+    wait_for(checkpoint(tmp_path, "0").exists, "a checkpoint", 240)
+    slurm.ask("scancel", "--signal=USR2", slurm.ask("squeue", "-h", "-o", "%i"))
+
+    def ended() -> bool:
+        slurm.begin_now()
+        return process.poll() is not None
+
+    wait_for(ended, "the end of the sweep", 240)
+    output = "".join(path.read_text() for path in tmp_path.rglob("*.out"))
+    assert process.returncode == 0 and "Requeued job" in output and "training goes on from step" in output
+    found = json.loads((tmp_path / "results" / "alpha_map" / "net.smoke.json").read_text())
+    undisturbed = smoke_record("alpha_map", tmp_path / "undisturbed", *SUBJECT, "seed=0")
+    assert found["measurements"] == undisturbed["measurements"]

@@ -17,6 +17,7 @@ from tests.faults.trial import Trial
 
 KILLED_WORKER = """
 import os, signal, sys
+from pathlib import Path
 import experiments.alpha_map as experiment
 from experiments._runner import launch
 
@@ -80,7 +81,7 @@ def killed_worker(scene: Scene) -> Trial:
     here = [f"hydra.sweep.dir={scene.folder}/out", "hydra.launcher.n_jobs=2"]
     command = [sys.executable, "-c", KILLED_WORKER, "-m", *settings, *places, *here, str(scene.folder / "mark")]
     first, second = (subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False) for _ in range(2))
-    last = first.stderr.strip().splitlines()[-1]
+    last = next((line for line in first.stderr.splitlines() if line.startswith("error: a run")), "")
     told = first.returncode == 1 and "error: a run ended without an answer, killed or out of memory" in first.stderr
     lost = [] if told and "Traceback" not in first.stderr else [f"{first.returncode}: {first.stderr[-2000:]}"]
     lost += [] if second.returncode == 0 else [f"the same command: {second.stderr[-2000:]}"]
