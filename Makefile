@@ -80,7 +80,7 @@ cluster: $(FULL) ## A sweep on a real Slurm of this machine, nodes and jobs kill
 	$(INSTALL) --editable '.[cluster]'
 	$(RUN) -m pytest -m cluster tests/cluster
 
-faults: $(FULL) ## Kills, full disks, damaged files: is anything ever lost? (about 10 minutes)
+faults: $(FULL) ## Kills, full disks, damaged files: is anything ever lost? (about 20 minutes)
 	$(RUN) -m tests.faults
 
 bytes: $(LIGHT) ## `make all` in every environment this machine has, one SHA-256 each (10 minutes): PYTHONS='/opt/python3.14/bin/python3 ...'

@@ -57,10 +57,11 @@ def be_main(config: str, task: Callable[[DictConfig], None]) -> None:
         hint = "; launchers come with pip install '.[cluster]'" if "hydra_plugins" in str(error) else ""
         _end(2, f"{error} {error.__cause__ or ''}".strip() + hint)
     except _died() as error:
+        reason = str(error).strip().partition("\n")[0]
         _end(
             1,
-            f"a run ended without an answer, killed or out of memory; the same command goes on from its last "
-            f"checkpoint ({type(error).__name__}: {error})",
+            "a run ended without an answer, killed or out of memory; the same command goes on from its last checkpoint "
+            f"({type(error).__name__}: {reason})",
         )
     if failed:
         raise SystemExit(2)

@@ -13,7 +13,7 @@ from experiments._runner import Run
 from layercurv.data import ImageData, TextWindows
 from layercurv.errors import InputError
 from layercurv.optim import build_optimizer
-from layercurv.training import Trainer, TrainingSettings, evaluate, load_checkpoint
+from layercurv.training import Trainer, TrainingSettings, evaluate, load_checkpoint, put_aside
 
 TRAINED_BY = ("model", "data", "optimizer", "training", "device")  # what a trained network depends on
 
@@ -40,15 +40,21 @@ class TrainedModel:
             The network itself, in eval mode.
 
         Raises:
-            InputError: If these weights were not kept.
+            InputError: If these weights were not kept, or are gone or damaged.
         """
         device = next(self.model.parameters()).device
         path = self.snapshots.get(epoch)
-        state = None if path is None else load_checkpoint(path, self.fingerprint, device)
-        if state is None:
+        if path is None:
             raise InputError(
                 f"epoch {epoch}: expected its weights among the checkpoints, found none; they are kept while training, "
                 "for epochs in place.snapshot_epochs: add it there, delete this network's checkpoint, and train again"
+            )
+        state = load_checkpoint(path, self.fingerprint, device)
+        if state is None:
+            aside = put_aside(path.with_suffix("").with_suffix(path.suffix), "incomplete")
+            raise InputError(
+                f"{path}: expected the weights of epoch {epoch}, found none that are whole; the end of training is "
+                f"put aside as {aside.name}, and the same command trains it again"
             )
         self.model.load_state_dict(state["model"])
         return self.model.eval()

@@ -68,7 +68,10 @@ def _manifest_entry(root: Path, name: str) -> dict:
             f"data.root={root}: expected a folder with MANIFEST.json and {name}/*.parquet, found no {manifest}; "
             "leave data.root unset to download from the hub"
         )
-    known = json.loads(manifest.read_text(encoding="utf-8"))["datasets"]
+    try:
+        known = json.loads(manifest.read_text(encoding="utf-8"))["datasets"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{manifest}: expected a list of shards, got {error!r}; fetch the file again") from error
     if name not in known:
         raise InputError(f"{manifest}: no data set {name!r}; it lists: {', '.join(sorted(known))}")
     return known[name]

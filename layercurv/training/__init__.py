@@ -8,7 +8,7 @@
 - `gradient_descent`: full-batch descent with snapshots; `matrix_chain`: starts and balance of a product of matrices
 """
 
-from layercurv.training.checkpoint import load_checkpoint, save_checkpoint, weights_checksum
+from layercurv.training.checkpoint import load_checkpoint, put_aside, save_checkpoint, weights_checksum
 from layercurv.training.evaluate import evaluate
 from layercurv.training.loop import Trainer, TrainingSettings
 from layercurv.training.progress import progress_bar
@@ -19,6 +19,7 @@ __all__ = [
     "evaluate",
     "load_checkpoint",
     "progress_bar",
+    "put_aside",
     "save_checkpoint",
     "weights_checksum",
 ]

@@ -52,8 +52,7 @@ def load_checkpoint(path: Path, fingerprint: str, device: torch.device) -> dict 
     if not path.exists():
         return None
     if not _is_whole(path):
-        aside = path.with_name(f"{path.name}.damaged")
-        path.replace(aside)
+        aside = put_aside(path, "damaged")
         print(f"{path}: damaged (truncated or altered bytes); put aside as {aside.name}, what it held is made again")
         return None
     try:
@@ -69,6 +68,22 @@ def load_checkpoint(path: Path, fingerprint: str, device: torch.device) -> dict 
             "delete it to start again, or give the run another name with variant=NAME"
         )
     return state
+
+
+def put_aside(path: Path, why: str) -> Path:
+    """Rename a checkpoint so that nobody goes on from it.
+
+    Args:
+        path: The file; nothing happens if it is not there.
+        why: One word, appended to its name.
+
+    Returns:
+        Its new name.
+    """
+    aside = path.with_name(f"{path.name}.{why}")
+    if path.exists():
+        path.replace(aside)
+    return aside
 
 
 def _seal(path: Path) -> None:

@@ -137,6 +137,10 @@ class Slurm:
                     process.kill()
                     process.wait()
 
+        for pid in self.processes_with(f"SLURM_CONF={self.folder}/slurm.conf"):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
     def start(self, name: str, *command: str) -> None:
         """Start a daemon in the foreground, its words in a file."""
         environment = self.environment | {MARK: name}

@@ -3,22 +3,30 @@
 `make cluster` runs it. What is killed is chosen by what has been saved, never by the clock.
 """
 
+import functools
 import json
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
+from hydra import compose, initialize_config_dir
 
+from experiments._main import CONFIGS
 from experiments._queue import load_jobs
+from experiments._runner import Run
+from experiments._training import TRAINED_BY
+from layercurv.kernels import Kernels
 from tests.cluster.slurm import Slurm, missing, wait_for
 from tests.experiments.smoke import smoke_record
 
 pytestmark = [pytest.mark.cluster, pytest.mark.skipif(missing() is not None, reason=missing() or "")]
 
 EXPERIMENTS = ("alpha_map", "full_spectrum", "participation_ratio", "weight_tail")
-SUBJECT = ["subject=mlp_cifar10", "training.epochs=25", "training.checkpoint_s=0.2", "curvature.checkpoint_s=0"]
+SUBJECT = ["subject=mlp_cifar10", "training.epochs=60", "training.checkpoint_s=0.2", "curvature.checkpoint_s=0"]
 FAST = ["hydra.launcher.cpus_per_task=1", "hydra.launcher.timeout_min=30", "hydra.launcher.partition=low"]
 JOB = """
 [[job]]
@@ -78,23 +86,30 @@ class Sweep:
         return wait_for(found, f"a network in training on {' or '.join(nodes)}", 240)
 
     def _training_on(self, *nodes: str) -> str | None:
-        saved = {path.name for path in (self.folder / "checkpoints").glob("trained-*.pt")}
         for node in nodes:
             for pid in self.slurm.processes_with(f"SLURMD_NODENAME={node}"):
-                if saved and "experiments.alpha_map" in command_of(pid) and self.is_under_way(pid):
+                command = command_of(pid)
+                seed = command.partition("\0seed=")[2].partition("\0")[0]
+                if "experiments.alpha_map" in command and self.is_under_way(seed):
                     return node
         return None
 
-    def is_under_way(self, pid: int) -> bool:
-        seed = command_of(pid).partition("seed=")[2].split("\0")[0]
-        log = self.folder / "log" / f"alpha_map-mlp_seed{seed}.smoke.log"
-        return "kernels:" in log.read_text() and not self.record("alpha_map", seed).exists()
+    def is_under_way(self, seed: str) -> bool:
+        return checkpoint(self.folder, seed).exists() and not self.record("alpha_map", seed).exists()
 
     def record(self, experiment: str, seed: int | str) -> Path:
         return self.folder / "results" / experiment / f"mlp_seed{seed}.smoke.json"
 
     def logs(self) -> str:
         return "".join(path.read_text() for path in sorted(self.folder.rglob("*.log")))
+
+
+@functools.cache
+def checkpoint(folder: Path, seed: str) -> Path:
+    settings = ["scale=smoke", *SUBJECT, f"seed={seed}", f"place.checkpoints={folder}/checkpoints"]
+    with initialize_config_dir(CONFIGS, version_base="1.3"):
+        run = Run(compose("alpha_map", settings), torch.device("cpu"), "", Kernels(torch.device("cpu")))
+    return run.checkpoint("trained", *TRAINED_BY)[0]
 
 
 def command_of(pid: int) -> str:
@@ -109,22 +124,24 @@ def test_a_sweep_survives_lost_nodes_preemption_and_killed_jobs(slurm, root, tmp
     assert len(sweep.jobs) == 12
     first = sweep.start()
     try:
-        # The power of one node goes while it trains; its job waits for another.
-        lost = sweep.training_on(first, *slurm.nodes)
+        # On one node all processes of a job are killed for good.
+        nodes = set(slurm.nodes)
+        killed = sweep.training_on(first, *nodes)
+        for pid in slurm.processes_with(f"SLURMD_NODENAME={killed}"):
+            if "submitit" in command_of(pid) or "experiments." in command_of(pid):
+                os.kill(pid, signal.SIGKILL)
+        # The power of another goes.
+        lost = sweep.training_on(first, *(nodes - {killed}))
         slurm.lose_node(lost)
-        others = [node for node in slurm.nodes if node != lost]
-        # A second one is drained: what runs there may end, nothing new begins; and a job that matters more preempts it.
-        drained = sweep.training_on(first, *others)
-        slurm.ask("sbatch", "-p", "high", "-w", drained, "-o", "/dev/null", "--wrap", "sleep 1")
-        wait_for(lambda: "high" in slurm.ask("sacct", "-n", "-X", "-s", "CD", "-o", "partition%10"), "preemption", 120)
+        # The third is drained, and a job that matters more takes it.
+        (drained,) = nodes - {killed, lost}
+        sweep.training_on(first, drained)
+        urgent = slurm.ask("sbatch", "--parsable", "-p", "high", "-w", drained, "-o", "/dev/null", "--wrap", "sleep 1")
+        wait_for(lambda: "COMPLETED" in slurm.ask("sacct", "-n", "-X", "-j", urgent, "-o", "state"), "preemption", 60)
         slurm.ask("scontrol", "update", f"nodename={drained}", "state=drain", "reason=test")
-        # On the third, the process of a run is killed for good, and its job with it.
-        last = next(node for node in others if node != drained)
-        sweep.training_on(first, last)
-        for pid in slurm.processes_with(f"SLURMD_NODENAME={last}"):
-            if "submitit.core._submit" in command_of(pid) or "experiments." in command_of(pid):
-                subprocess.run(["kill", "-9", str(pid)], check=False)
-        # The nodes come back.
+        assert "drain" in slurm.ask("sinfo", "-h", "-n", drained, "-o", "%T")
+        # They come back, and what they had is given to some node anew.
+        wait_for(lambda: slurm.ask("sinfo", "-h", "-n", lost, "-o", "%T").startswith("down"), "the loss to be seen", 60)
         slurm.start_node(lost)
         slurm.ask("scontrol", "update", f"nodename={drained}", "state=resume")
         sweep.wait(first)
@@ -143,7 +160,7 @@ def test_a_sweep_survives_lost_nodes_preemption_and_killed_jobs(slurm, root, tmp
 
 def check_records(sweep: Sweep, tmp_path: Path) -> None:
     steps = [line for line in sweep.logs().splitlines() if "training goes on from step" in line]
-    resumed = [line for line in steps if "from step 200 of 200" not in line]
+    resumed = [line for line in steps if "from step 480 of 480" not in line]
     assert len(resumed) >= 3, steps
     for job in sweep.jobs:
         name, seed = job.name.experiment, job.network[1]
@@ -157,8 +174,29 @@ def check_records(sweep: Sweep, tmp_path: Path) -> None:
 def test_bad_input_in_another_process_is_one_error(slurm, root, tmp_path):
     places = [f"place.{name}={tmp_path}/{name}" for name in ("results", "checkpoints")]
     sweep = ["-m", "hydra/launcher=submitit_slurm", "seed=0,1", "curvature.top_k=0", f"hydra.sweep.dir={tmp_path}/out"]
-    command = [sys.executable, "-m", "experiments.alpha_map", "scale=smoke", *SUBJECT, *places, *sweep, *FAST]
+    command = [sys.executable, "-m", "experiments.alpha_map", *sweep, "scale=smoke", *SUBJECT, *places, *FAST]
     done = subprocess.run(command, cwd=root, env=slurm.environment, capture_output=True, text=True, timeout=240)
     assert done.returncode == 2
     assert done.stderr.strip().endswith("error: curvature.top_k: expected a positive integer, got 0")
     assert "Traceback" not in done.stderr
+
+
+def test_before_the_time_limit_a_run_requeues_itself_and_goes_on(slurm, root, tmp_path):
+    """The signal is sent by hand, as Slurm does two minutes before the limit."""
+    places = [f"place.{name}={tmp_path}/{name}" for name in ("results", "checkpoints")]
+    sweep = ["-m", "hydra/launcher=submitit_slurm", "seed=0", "variant=net", f"hydra.sweep.dir={tmp_path}/out"]
+    command = [sys.executable, "-m", "experiments.alpha_map", *sweep, "scale=smoke", *SUBJECT, *places, *FAST]
+    process = subprocess.Popen(command, cwd=root, env=slurm.environment)
+    wait_for(checkpoint(tmp_path, "0").exists, "a checkpoint", 240)
+    slurm.ask("scancel", "--signal=USR2", slurm.ask("squeue", "-h", "-o", "%i"))
+
+    def ended() -> bool:
+        slurm.begin_now()
+        return process.poll() is not None
+
+    wait_for(ended, "the end of the sweep", 240)
+    output = "".join(path.read_text() for path in tmp_path.rglob("*.out"))
+    assert process.returncode == 0 and "Requeued job" in output and "training goes on from step" in output
+    found = json.loads((tmp_path / "results" / "alpha_map" / "net.smoke.json").read_text())
+    undisturbed = smoke_record("alpha_map", tmp_path / "undisturbed", *SUBJECT, "seed=0")
+    assert found["measurements"] == undisturbed["measurements"]

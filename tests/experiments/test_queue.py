@@ -2,10 +2,14 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
+from hydra import compose, initialize_config_dir
 
 from experiments import _queue
+from experiments._main import CONFIGS
+from experiments._network import run_network
 from experiments._queue import FILE, Job, load_jobs, parse_duration, run_queue
 from experiments._table import PUBLISHED
 from layercurv.claims.checks import UNITS
@@ -141,3 +145,52 @@ def test_a_prediction_interval_covers_one_more_seed_as_often_as_it_says():
     inside = [low <= row[3] <= high for row in draws for low, high in [prediction_interval(list(row[:3]))]]
     assert np.mean(inside) == pytest.approx(0.95, abs=3 * (0.95 * 0.05 / 4000) ** 0.5)
     assert prediction_interval([1.0]) is None
+
+
+def sent(monkeypatch, tmp_path, *words):
+    """The command that `--launcher slurm` starts, or None."""
+    commands = []
+    monkeypatch.setattr(
+        "subprocess.run", lambda command, **_: commands.append(command) or subprocess.CompletedProcess(command, 0)
+    )
+    places = [f"--results={tmp_path}/results", f"--checkpoints={tmp_path}/checkpoints"]
+    monkeypatch.setattr("sys.argv", ["queue", "small", "--launcher", "slurm", *places, *words])
+    assert _queue.main() == 0
+    return commands[0] if commands else None
+
+
+def test_a_cluster_gets_one_element_for_each_network_and_seed_that_lacks_a_record(monkeypatch, tmp_path):
+    there = RecordName("rank_profile", "resnet50_tiny_imagenet_seed0", "small").path(tmp_path / "results")
+    there.parent.mkdir(parents=True)
+    there.touch()
+    command = sent(monkeypatch, tmp_path, "--only=rank_profile", "hydra.launcher.partition=gpu")
+    networks = next(word for word in command if word.startswith("network=")).removeprefix("network=").split(",")
+    waiting = [job for job in load_jobs(FILE, "small") if job.name.experiment == "rank_profile"][1:]
+    assert networks == list(dict.fromkeys(job.label for job in waiting))
+    assert command[-1] == "hydra.launcher.partition=gpu" and "hydra/launcher=submitit_slurm" in command
+    assert "wanted.experiments=[rank_profile]" in command
+
+
+def test_what_is_sent_composes_for_every_network(monkeypatch, tmp_path):
+    command = sent(monkeypatch, tmp_path)
+    settings = command[command.index("-m", 2) + 2 :]
+    networks = next(word for word in settings if word.startswith("network="))
+    rest = [word for word in settings if word != networks]
+    for network in networks.removeprefix("network=").split(",")[::20]:
+        with initialize_config_dir(CONFIGS, version_base="1.3"):
+            cfg = compose("queue", [*rest, f"network={network}"])
+        jobs = _queue.wanted_jobs(Path(cfg.file), cfg.wanted.scale, set(cfg.wanted.experiments))
+        assert any(job.label == cfg.network for job in jobs)
+
+
+def test_an_unknown_network_lists_those_there_are(tmp_path):
+    settings = ["network=magic_seed0", f"file={FILE}", f"place.results={tmp_path}"]
+    with initialize_config_dir(CONFIGS, version_base="1.3"):
+        cfg = compose("queue", settings)
+    with pytest.raises(InputError, match="no network 'magic_seed0' at scale small; there are: "):
+        run_network(cfg)
+
+
+def test_a_run_that_is_killed_is_named_with_its_signal(tmp_path, capsys):
+    assert run(tmp_path, [fake_job("a", "kill -9 $$")]) == 1
+    assert "FAILED (killed by SIGKILL)" in capsys.readouterr().out
