@@ -8,7 +8,12 @@ from layercurv.claims.claim import Status, Verdict
 from layercurv.claims.records import SealedRecords
 from layercurv.errors import InputError, shown
 from layercurv.results import schema
-from layercurv.results.agreement import data_disagreements, disagreements, sibling_disagreements
+from layercurv.results.agreement import (
+    data_disagreements,
+    disagreements,
+    forecast_disagreements,
+    sibling_disagreements,
+)
 from layercurv.results.bulk_schema import all_meet, is_finite
 from layercurv.results.history import commit_times, history_disagreements, is_shallow
 
@@ -32,7 +37,7 @@ def judge_provenance(records: SealedRecords, folder: Path) -> list[Verdict]:
     sound = {name: record for name, record in found.items() if not problems[name]}
     for name, record in sound.items():
         problems[name] += disagreements(record, name)
-    for line in [*_siblings(sound), *data_disagreements(sound)]:
+    for line in [*_siblings(sound), *data_disagreements(sound), *forecast_disagreements(sound)]:
         name, _, reason = line.partition(": ")
         problems[name].append(reason)
     history = _judge_history(sound, problems, folder)

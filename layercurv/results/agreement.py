@@ -117,6 +117,26 @@ def data_disagreements(records: dict[str, dict]) -> list[str]:
     return found
 
 
+def forecast_disagreements(records: dict[str, dict]) -> list[str]:
+    """Compare what was measured with what was predicted of it: the same network, data and samples.
+
+    Args:
+        records: Name to record.
+
+    Returns:
+        One line for each measurement that was made with other settings than its prediction.
+    """
+    found = []
+    for name, record in records.items():
+        folder, _, file = name.partition("/")
+        predicted = records.get(f"noise_prediction/{file}") if folder == "sampling_noise" else None
+        if predicted is not None:
+            here, there = ({**one["provenance"]["config"], "sampling": None} for one in (record, predicted))
+            if _without_seeds(here) != _without_seeds(there):
+                found.append(f"{name}: expected the configuration of noise_prediction/{file}, which predicts it")
+    return found
+
+
 def _name(record: dict, name: str) -> Iterator[str]:
     folder, _, file = name.partition("/")
     if folder != record["experiment"] or record["schema"].partition("/")[2] != folder:
@@ -214,6 +234,8 @@ def _data(provenance: dict, config: dict) -> Iterator[tuple]:
     ):
         if (match := re.fullmatch(pattern, data["source"])) is not None:
             yield "the source of the data", int(next(filter(None, match.groups()))), other, expected
+    if (covariance := _at(config, "teacher.covariance")) is not None:
+        yield "the data", data["name"], "config.teacher.covariance", f"gaussian_{covariance}"
     if data["source"] == "local shards":
         yield "data from shards", bool(data["shards_sha256"]), "with their checksums", True
 
