@@ -193,7 +193,7 @@ def _first_not_moved(plain: str, marked: str) -> int | None:
 
 
 def _with_block_moved(model: str, text: str, start: int) -> str | None:
-    """Bring the block that follows in `model` to `start`, if the text holds it further on."""
+    # Bring the block that follows in `model` to `start`, if the text holds it further on.
     found = text.find(model[start : start + _BLOCK], start)
     if found < 0 or len(model) - start < _BLOCK:
         return None
