@@ -18,6 +18,7 @@ SUBJECTS = {
     "gpt2_own_text": 3,
     "resnet32_published_B512": 3,
     "smollm2_wikitext": 3,
+    "smollm2_own_text": 3,
 }
 # Labels far from what the network would draw: images that it all but memorised, and text that it would not write.
 UNLIKELY_LABELS = ("resnet20_published", "resnet32_published", "smollm2_wikitext")
