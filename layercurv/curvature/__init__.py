@@ -3,15 +3,20 @@
 What is measured:
 
 - `layers`: which weights, and their matrix view
-- `losses`: mean losses with root and quadratic form of their Hessian in the network's output
-- `directions`: top singular directions of the mean gradient; `leading_triplets` those of a large matrix
+- `losses`: any loss; `cross_entropy` and `entrywise` those with root and quadratic form of their Hessian
+- `batches`: micro-batches of any kind
+- `directions`: top singular directions of the mean gradient, and any others; `moves` matches them with weights;
+  `leading_triplets` those of a large matrix
+- `objective`: the user's own network and loss on a micro-batch, which everything is held against
+- `measuring`: the state a network is measured in, and back
 
 How a network is seen:
 
-- `tape`: its operations, recorded from one forward pass
+- `tape`: its operations, recorded from one forward pass; `autograd_graph` what only autograd's graph tells
 - `uses`: where a weight is applied among them
 - `rules`: which operation is differentiated how; `derivatives` the general kinds, `normalization` those by formula
-- `traced`: the way from each layer to the output, and where the samples lie
+- `traced`: the way from each layer to the output
+- `proof`: that operations, rules and loss are the user's own; `separation`: that samples are independent
 
 The engines, and what else one pass can collect:
 
@@ -27,7 +32,7 @@ The engines, and what else one pass can collect:
 - `finite_difference`: what a measurement without second derivatives would give
 - `dense`: the whole Hessian of a tiny network
 - `spectrum`: eigenpairs, trace and density of Hessian, GGN and Fisher over any parameters, by curvlinops
-- `precision`: float32 means float32
+- `precision`: float32 means float32; `rounding` what that loses
 """
 
 from layercurv.curvature.alignment import Alignment, AlignmentMoments

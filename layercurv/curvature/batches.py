@@ -184,7 +184,9 @@ def of_inputs(inputs) -> Batch:
     Returns:
         The micro-batch.
     """
-    return inputs if isinstance(inputs, Batch) else Batch((inputs,), (inputs,), {}, None)
+    if isinstance(inputs, Batch):
+        return inputs
+    return as_batch(inputs) if isinstance(inputs, Mapping) else Batch((inputs,), (inputs,), {}, None)
 
 
 def tensors_in(value) -> list[torch.Tensor]:

@@ -19,7 +19,7 @@ from layercurv.curvature.double_backward import double_backward_curvature
 from layercurv.curvature.ggn import GGNCurvature
 from layercurv.curvature.layer_curvature import LayerCurvature
 from layercurv.curvature.losses import Loss, as_loss
-from layercurv.curvature.measuring import measuring
+from layercurv.curvature.measuring import measuring, require_eval_mode
 from layercurv.curvature.moves import Moves
 from layercurv.curvature.objective import Objective
 from layercurv.curvature.proof import failures
@@ -76,6 +76,7 @@ def directional_curvature(
     if engine not in ENGINES:
         raise InputError(f"unknown curvature engine {engine!r}; expected one of: {', '.join(ENGINES)}")
     loss, batches = as_loss(loss), as_batches(batches)
+    require_eval_mode(model)
     first, moves = batches.first(), Moves(model, directions)
     with measuring(model, moves.layers) as cast_to:
         study = _Study(Objective(model, loss, cast_to), moves, slopes)

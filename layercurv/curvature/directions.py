@@ -153,6 +153,8 @@ def as_directions(given, layer: WeightLayer):
         given = Directions.from_vectors(*given)
     if isinstance(given, torch.Tensor):
         given = TensorDirections(given[None] if given.shape == layer.weight.shape else given)
+    if isinstance(given, Directions | TensorDirections) and not len(given):
+        raise InputError(f"layer {layer.name}: expected at least one direction, got none")
     if isinstance(given, TensorDirections):
         _require_shape(layer, "directions", given.tensors, (len(given), *layer.weight.shape))
     elif isinstance(given, Directions):

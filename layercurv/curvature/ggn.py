@@ -40,6 +40,7 @@ class GGNCurvature:
         self._right = {la.name: directions[la.name].right.to(measured_dtype(la.weight)) for la in layers}
         self._curvatures: dict[str, list[torch.Tensor]] = {name: [] for name in self._names}
         self._slopes: dict[str, list[torch.Tensor]] = {name: [] for name in self._names}
+        self._bent: set[str] = set()
 
     def on_inputs(self, applied: dict[str, AppliedLayer]) -> None:
         """Project the layers' inputs of one micro-batch on the right directions.
@@ -73,6 +74,14 @@ class GGNCurvature:
             for name in self._along.keys() & gradients.keys():
                 self._slopes[name].append(self._along[name](gradients[name]).double().cpu())
 
+    def on_bent(self, names: list[str]) -> None:
+        """Note layers in whose weight the network's output bends: there the GGN value is not h.
+
+        Args:
+            names: The layers.
+        """
+        self._bent.update(names)
+
     def on_batch_end(self) -> None:
         """Keep the micro-batch's contributions."""
         for name, squares in self._squares.items():
@@ -82,14 +91,15 @@ class GGNCurvature:
         """Return the means and what they are means of.
 
         Returns:
-            Layer name to curvature.
+            Layer name to curvature; h_k is NaN, beside the GGN value and its contributions, where they differ.
         """
         found = {}
         for name in (name for name in self._names if self._curvatures[name]):
             per_sample = torch.cat(self._curvatures[name])
             slopes = torch.cat(self._slopes[name]) if self._slopes[name] else None
             h = per_sample.mean(0)
-            found[name] = LayerCurvature(h, h, per_sample, slopes, len(per_sample), "ggn")
+            exact = torch.full_like(h, torch.nan) if name in self._bent else h
+            found[name] = LayerCurvature(exact, h, per_sample, slopes, len(per_sample), "ggn")
         return found
 
     def state_dict(self) -> dict:
@@ -98,7 +108,7 @@ class GGNCurvature:
         Returns:
             Lists of tensors.
         """
-        return {"curvatures": self._curvatures, "slopes": self._slopes}
+        return {"curvatures": self._curvatures, "slopes": self._slopes, "bent": self._bent}
 
     def load_state_dict(self, state: dict) -> None:
         """Take up what a checkpoint holds.
@@ -107,3 +117,4 @@ class GGNCurvature:
             state: What `state_dict` returned.
         """
         self._curvatures, self._slopes = state["curvatures"], state["slopes"]
+        self._bent = state.get("bent", set())

@@ -19,6 +19,7 @@ from layercurv.curvature.layers import WeightLayer, differentiable
 from layercurv.curvature.precision import HALF, full_precision
 from layercurv.errors import InputError
 
+_MOST_BYTES_KEPT = 2**26
 _KEPT_CONTAINERS = (dict, OrderedDict, list, set)
 
 
@@ -92,7 +93,7 @@ def unchanged(model: nn.Module) -> Generator[None]:
 
 
 def require_eval_mode(model: nn.Module) -> None:
-    """Raise if a layer behaves differently in training than in evaluation and is in train mode.
+    """Raise if a layer behaves differently in training and is in train mode, or is not made yet.
 
     Args:
         model: The network.
@@ -100,6 +101,9 @@ def require_eval_mode(model: nn.Module) -> None:
     Raises:
         InputError: Naming the first such layer.
     """
+    for name, parameter in model.named_parameters():
+        if isinstance(parameter, nn.UninitializedParameter):
+            raise InputError(f"parameter {name} has no shape yet; run the network once on a batch")
     for name, module in model.named_modules():
         is_batch_norm = isinstance(module, nn.modules.batchnorm._BatchNorm)
         is_dropout = isinstance(module, nn.modules.dropout._DropoutNd) and module.p > 0
@@ -129,7 +133,9 @@ def _restore(module: nn.Module, attributes: dict) -> None:
 
 
 def _tensors_that_may_change(model: nn.Module) -> list[torch.Tensor]:
-    found = {}
+    found = {id(p): p for p in model.parameters() if p.device.type != "meta"}
+    if sum(p.nbytes for p in found.values()) > _MOST_BYTES_KEPT:
+        found = {}  # a network that changes its own weights when it runs, and is as large as that, is not put back
     for module in model.modules():
         tensors = [*module._buffers.values(), *(v for v in vars(module).values() if type(v) is torch.Tensor)]
         if isinstance(module, nn.Embedding | nn.EmbeddingBag) and module.max_norm is not None:

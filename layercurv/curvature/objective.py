@@ -16,7 +16,7 @@ from layercurv.curvature.batches import Batch
 from layercurv.curvature.losses import BatchLoss
 from layercurv.errors import InputError
 
-_TRIES = 8  # evaluations of a network that draws random numbers and may not use them
+_TRIES = 20  # evaluations of a network that draws random numbers and may not use them
 
 
 class Objective:
@@ -70,6 +70,7 @@ class Objective:
             InputError: If network or loss fail, or the loss is not one finite number.
         """
         with told(f"{type(self.model).__name__}: network or loss failed on a micro-batch"):
+            batch = batch.map(copied)
             if isinstance(self.loss, BatchLoss):
                 total = self.loss.batch_sum(self.model, batch)
             else:
@@ -130,6 +131,18 @@ class Objective:
     def _changed(self, x: torch.Tensor) -> torch.Tensor:
         x = x.clone() if x.is_inference() else x
         return x.to(self._cast_to) if self._must_cast(x) else x
+
+
+def copied(x: torch.Tensor) -> torch.Tensor:
+    """Copy a tensor of a micro-batch, so that a network that writes into its inputs does not change them.
+
+    Args:
+        x: The tensor.
+
+    Returns:
+        A leaf of the same values.
+    """
+    return x.detach().clone().requires_grad_(x.requires_grad)
 
 
 def network_output(model: nn.Module, inputs) -> torch.Tensor:

@@ -61,6 +61,8 @@ def failures(
     reason = why_not_fast_loss(objective, traced, needs_root)
     if reason is not None:
         return dict.fromkeys(names, reason)
+    if traced.drew_random_numbers:
+        objective.require_deterministic(traced.batch, objective.sum_loss(traced.batch), drawn=True)
     layers = [layer for layer in network.layers if layer.name in set(names)]
     try:
         few = _few_samples(objective, layers, traced)
@@ -106,7 +108,8 @@ def _why_rules_fail(objective: Objective, few: TracedBatch, directions: dict, ow
     size = sum(d.norm() * p.norm() for d, p in used.values()).double()
     if _is_close(torch.tensor(h, dtype=torch.float64), sum(terms).cpu(), size.cpu(), few.tape.eps):
         return None
-    return f"the rules for operations give {h:.6g}, double backpropagation {float(sum(terms)):.6g} along a random direction"
+    expected = float(sum(terms))
+    return f"the rules for operations give {h:.6g} along a random direction, double backpropagation {expected:.6g}"
 
 
 def why_not_fast_loss(objective: Objective, traced: TracedBatch, needs_root: bool) -> str | None:

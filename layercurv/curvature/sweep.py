@@ -95,6 +95,9 @@ def sweep(
             _raise_first(failures(objective, network, traced, names))
             generator = torch.Generator().manual_seed(seed * 2**20 + index)
             _raise_first(visit(traced, names, loss, visitors, n_sampled, generator))
+            bent = [name for name in names if traced.routes[name].why_not_affine(traced.tape) is not None]
+            for visitor in visitors:
+                getattr(visitor, "on_bent", lambda _names: None)(bent)
             if after_batch is not None:
                 after_batch(index + 1)
 

@@ -24,7 +24,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from layercurv.curvature.autograd_graph import weights_behind_custom_functions
 from layercurv.curvature.batches import Batch, of_inputs
-from layercurv.curvature.objective import network_output, told
+from layercurv.curvature.objective import copied, network_output, told
 from layercurv.errors import InputError
 
 # Their derivative is zero wherever there is one, and for `detach` by definition.
@@ -204,7 +204,8 @@ class Tape:
         values |= {index: constant.detach() for index, constant in self.constants.items()}
         for index in starts & self.constants.keys():
             values[index] = values[index].requires_grad_()
-        values |= dict(zip(self.network_inputs, of_inputs(inputs).tensors, strict=True))
+        given = (tensor.detach() for tensor in of_inputs(inputs).tensors)
+        values |= dict(zip(self.network_inputs, given, strict=True))
         last_use = {index: position for position, o in enumerate(self.operations) for index in o.inputs}
         for position, operation in enumerate(self.operations):
             for index, tensor in zip(operation.outputs, _tensors(operation.apply(values)), strict=True):
@@ -232,7 +233,7 @@ def record(model: nn.Module, inputs: torch.Tensor | Batch) -> Tape:
     Raises:
         InputError: If the network fails, or does what a tape cannot hold.
     """
-    batch = of_inputs(inputs)
+    batch = of_inputs(inputs).map(copied)
     recorder = _Recorder(batch.tensors, itertools.chain(model.parameters(), model.buffers()))
     failed = f"{type(model).__name__}: its forward pass failed"
     with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), told(failed), recorder:
@@ -258,7 +259,10 @@ class _Recorder(TorchDispatchMode):
         self._known: dict[int, tuple[weakref.ref, int | None]] = {}
         self._moving: set[int] = set()  # values that autograd follows back to a weight
         self._detached: dict[int, int] = {}  # value to its detached form
-        self.tape.network_inputs = [self._new(tensor) for tensor in inputs]
+        for tensor in inputs:
+            self.tape.network_inputs.append(self._new(tensor))
+            if tensor.requires_grad:
+                self._moving.add(self.tape.network_inputs[-1])
         for constant in constants:
             self._constant(constant)
 

@@ -1,7 +1,7 @@
 """A network as the engines see it: its operations on one micro-batch, and the way from each layer to the output."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -10,7 +10,7 @@ from layercurv.curvature.batches import Batch, of_inputs
 from layercurv.curvature.fusion import fuse_elementwise
 from layercurv.curvature.layers import WeightLayer
 from layercurv.curvature.measuring import measuring
-from layercurv.curvature.objective import Objective
+from layercurv.curvature.objective import Objective, RandomNumbers
 from layercurv.curvature.rules import RULES, moving_leaves, unsupported
 from layercurv.curvature.tape import Operation, Tape, record
 from layercurv.curvature.uses import Use, single_use
@@ -72,6 +72,7 @@ class TracedBatch:
     routes: dict[str, Route]
     batch: Batch
     n_samples: int  # N
+    drew_random_numbers: bool = False  # when it was recorded; whether they matter is to be seen
 
     def why_not_apart(self, name: str) -> str | None:
         """Say why a layer's inputs and output gradients cannot be told apart by sample.
@@ -134,7 +135,9 @@ class TracedNetwork:
             The operations.
         """
         self._require_same_device(batch)
-        return self._routed(fuse_elementwise(record(self.model, batch)), batch)
+        random_numbers = RandomNumbers()
+        traced = self._routed(fuse_elementwise(record(self.model, batch)), batch)
+        return replace(traced, drew_random_numbers=random_numbers.were_drawn())
 
     def retrace(self, traced: TracedBatch) -> TracedBatch:
         """Look for this network's layers on a tape that is there already.

@@ -133,7 +133,8 @@ def test_the_ggn_engine_is_refused_where_it_would_be_wrong_and_wrong_it_would_be
     visitor = GGNCurvature(layers, directions)
     sweep(case.model, case.loss, [case.batch], layers, [visitor])
     exact = directional_curvatures(case, layers[0], directions["first"])
-    assert ((visitor.result()["first"].curvatures - exact) / exact).abs().max() > 0.01
+    assert visitor.result()["first"].curvatures.isnan().all()
+    assert ((visitor.result()["first"].ggn - exact) / exact).abs().max() > 0.01
 
 
 def test_the_ggn_value_of_a_smooth_network_is_the_one_of_both_engines():
@@ -144,7 +145,7 @@ def test_the_ggn_value_of_a_smooth_network_is_the_one_of_both_engines():
     sweep(case.model, case.loss, [case.batch], layers, [visitor])
     found = directional_curvature(case.model, case.loss, [case.batch], directions, "tangent")
     for name, curvature in found.items():
-        assert_close(curvature.ggn, visitor.result()[name].curvatures, 1e-10, 1e-16, name)
+        assert_close(curvature.ggn, visitor.result()[name].ggn, 1e-10, 1e-16, name)
 
 
 def test_an_operation_without_a_rule_leaves_the_layers_before_it_to_the_reference():

@@ -225,6 +225,11 @@ def cached(n, x):
     return n.head(n.a(x).tanh() * n.store["mask"])
 
 
+def changes_its_weights(n, x):
+    n.a.weight.data.clamp_(-0.2, 0.2)
+    return n.head(n.a(x).tanh())
+
+
 def batches_with_pads():
     found = sequences(n_batches=3)()
     found[1][0][0, 2:] = 0
@@ -264,6 +269,13 @@ VALUES = [
     Case("values/list_of_numbers", two(listed), vectors(n_batches=3)),
     Case("values/some_rows", two(some_rows), vectors(n_batches=3)),
     Case("values/cache", with_store(cached), vectors()),
+    Case("values/writes_into_its_input", two(lambda n, x: n.head(n.a(x.mul_(1.1)).relu())), vectors(n_batches=3)),
+    Case("values/changes_its_weights", two(changes_its_weights), vectors()),
+    Case(
+        "values/inputs_with_gradients",
+        two(lambda n, x: n.head(n.a(x).tanh())),
+        lambda: [(x.requires_grad_(), y) for x, y in vectors()()],
+    ),
     Case("values/bound_to_a_batch", seeded(BoundToABatch), vectors(n=6, n_batches=2)),
     Case("values/bound_to_another", seeded(BoundToABatch), vectors(n=5), refused="network or loss failed"),
 ]
@@ -379,6 +391,7 @@ RANDOM = {
     "functional_dropout_between_relus": two(lambda n, x: n.head(F.dropout(n.a(x).relu(), 0.2, training=True).relu())),
     "drop_path": two(drops_a_path),
     "python_random": two(lambda n, x: n.head(n.a(x).tanh() * (1 + random.random()))),
+    "rarely_by_python": two(lambda n, x: n.head(n.a(x).tanh() * (2 if random.random() < 0.3 else 1))),
     "numpy_random": two(lambda n, x: n.head(n.a(x).tanh() * (1 + np.random.rand()))),
     "own_generator": two(lambda n, x: n.head(n.a(x).tanh() * torch.rand(4, generator=GENERATOR, dtype=x.dtype))),
     "rrelu": two(lambda n, x: n.head(F.rrelu(n.a(x), training=True))),

@@ -1,11 +1,13 @@
 """Plain double backpropagation of the user's own loss in float64, and finite differences of its gradient."""
 
+import copy
+
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 
 def mean_loss(model, own, batches, counts):
-    losses = [own(model, batch) * count for batch, count in zip(batches, counts, strict=True)]
+    losses = [own(model, copy.deepcopy(batch)) * count for batch, count in zip(batches, counts, strict=True)]
     return sum(losses) / sum(counts)
 
 
