@@ -55,8 +55,8 @@ def write_cost(record: Path, folder: Path) -> None:
     rows = [["network", "layercurv", *(NAMES.get(way, way.replace("_", " ")) for way in ways)]]
     for network in networks:
         found = [network["rivals"].get(way) for way in ways]
-        times = [f"{way['seconds']:.1f} s ({way['ratio']:.0f} ×)" if way else "–" for way in found]
-        rows.append([network["description"], f"{network['ours']['seconds']:.1f} s", *times])
+        times = [f"{way['seconds']:.0f}\u00a0s, {way['ratio']:.0f}\u00a0×" if way else "–" for way in found]
+        rows.append([network["description"], f"{network['ours']['seconds']:.1f}\u00a0s", *times])
     (folder / "generated" / "cost.md").write_text(_table(rows), encoding="utf-8")
     memory = [["network", "alpha map / training step"]]
     for network in networks:

@@ -289,7 +289,7 @@ class _MeanLikelihood(_MeanLoss):
         if targets.is_floating_point():
             raise InputError("fisher: expected class indices as targets, got probabilities; use ggn")
         n_labelled = (targets != IGNORED).sum()
-        return mean * (len(outputs) / n_labelled)
+        return mean * len(outputs) / n_labelled  # in the outputs' precision, unlike N / Z by itself
 
 
 class _GradientSquares(_MeanLoss):
