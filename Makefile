@@ -88,6 +88,7 @@ bytes: $(LIGHT) ## `make all` in every environment this machine has, one SHA-256
 
 report: verify drawn ## One self-contained HTML page of all claims, the audit, figures and records: build/report.html
 	$(RUN) -m layercurv.page.page
+	$(RUN) verify_claims.py report build/report.html
 
 archive: report paper $(ARCHIVE_STAMP) ## Code, records, figures, paper, verified claims and provenance as one RO-Crate, validated: build/layercurv-*.zip
 	$(ARCHIVE)/bin/python -m layercurv.archive.pack

@@ -8,6 +8,8 @@
 - `checks`: reducers and comparisons (closed lists)
 - `records`: sealed records read once, with the reason where one cannot be used
 - `findings`: what is said in words, decided by claims
+- `report_page`: the HTML report, read back
+- `documents`: measured numbers in README.md and EXPERIMENTS.md
 - `seeds`, `strictness`: claims that leave out a seed, or say nothing
 - `base`: what a change does to the rules it is judged by
 - `typed`, `paper_source`, `coverage`: what the compiled paper prints beside claims, and what its sections may do

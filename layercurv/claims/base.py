@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 
 from layercurv.claims.checks import half_unit
 from layercurv.claims.claim import Status, Verdict
-from layercurv.claims.closed_toml import FLOOR, NUMERALS, PUBLISHED, REVIEWED, filled_table, read_toml
+from layercurv.claims.closed_toml import DOCUMENTS, FLOOR, NUMERALS, PUBLISHED, REVIEWED, filled_table, read_toml
 from layercurv.errors import InputError, shown
 from layercurv.results.manifest import NAME as SEALS
 
@@ -100,6 +100,7 @@ def rules_of(files: dict[str, bytes]) -> Rules:
     tables = {name: _parsed(name, content) for name, content in files.items() if name.endswith(".toml")}
     rows = tables.pop(PUBLISHED, {}).get("row", [])
     floor, numerals = tables.pop(FLOOR, {}), tables.pop(NUMERALS, {})
+    bound = tables.pop(DOCUMENTS, {}).get("bound", [])
     reviewed = tables.pop(REVIEWED, {}).get("change", [])
     claims = [
         {"records": document.get("records", [])} | claim
@@ -108,7 +109,7 @@ def rules_of(files: dict[str, bytes]) -> Rules:
     ]
     seals = _SEAL.findall(files.get(SEALS, b"").decode("utf-8", "replace"))
     return Rules(
-        {claim["id"]: claim for claim in claims},
+        {claim["id"]: claim for claim in claims} | {f"{one['document']}: {one['text']}": one for one in bound},
         {row["id"]: row for row in rows},
         dict(_exemptions(numerals)),
         floor,

@@ -10,7 +10,7 @@ from layercurv.errors import InputError, shown
 
 # In the claims folder, but no claims.
 PUBLISHED, FLOOR, NUMERALS = "published.toml", "floor.toml", "numerals.toml"
-REVIEWED, FINDINGS = "reviewed.toml", "findings.toml"
+REVIEWED, FINDINGS, DOCUMENTS = "reviewed.toml", "findings.toml", "documents.toml"
 MAX_BYTES = 8 * 2**20
 _ID_LINE = re.compile(r"\s*id\s*=")
 

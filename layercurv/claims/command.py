@@ -13,10 +13,11 @@ from layercurv.files import in_checkout, write_text_atomically
 
 FILE_FORMATS = ("json", "junit", "markdown", "latex")  # that can also be written to a file, each by its own option
 
-EPILOG = """Three other commands, each with its --help:
+EPILOG = """Four other commands, each with its --help:
   verify_claims.py diff A B      compare two results folders
   verify_claims.py coverage      is every numeral of the compiled paper bound to a claim?
   verify_claims.py sentences     what is written differently since it was accepted? --accept accepts it
+  verify_claims.py report FILE   does the HTML report show everything as it is?
 
 All work from any folder: what is read by default lies beside verify_claims.py.
 
@@ -151,7 +152,28 @@ def _sentences(words: list[str]) -> int:
     return int(bool(changed) and not options.accept)
 
 
-COMMANDS = {"diff": _diff, "coverage": _coverage, "sentences": _sentences}
+def _report(words: list[str]) -> int:
+    from layercurv.claims.closed_toml import PUBLISHED
+    from layercurv.claims.load import load_claims
+    from layercurv.claims.published.load import load_rows
+    from layercurv.claims.report_page import judge_report
+
+    parser = argparse.ArgumentParser(
+        prog="verify_claims.py report",
+        description="Does the HTML report show each claim, each audited row and each figure as it is? Exit 1 if not.",
+    )
+    parser.add_argument("report", type=Path, help="as `make report` writes it")
+    _add_input(parser, "--claims", "claims", "folder of *.toml")
+    _add_documents(parser)
+    options = parser.parse_args(words)
+    rows = load_rows(options.claims / PUBLISHED) if (options.claims / PUBLISHED).is_file() else []
+    found = judge_report(options.report, options.documents or in_checkout("."), load_claims(options.claims), rows)
+    verification = Verification({"report": [found]})
+    print(as_table(verification, verbose=True), end="")
+    return verification.exit_code
+
+
+COMMANDS = {"diff": _diff, "coverage": _coverage, "sentences": _sentences, "report": _report}
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -14,13 +14,14 @@ from layercurv.files import write_text_atomically
 _HEAD = "# The least there must be of each kind. Raised by `verify_claims.py --raise-floor`, lowered only by hand.\n"
 
 
-def count(claims: list[Claim], rows: list[Row], findings: list[Finding]) -> dict[str, int]:
+def count(claims: list[Claim], rows: list[Row], findings: list[Finding], n_bound: int) -> dict[str, int]:
     """Count what the floor holds.
 
     Args:
         claims: All claims.
         rows: All rows of the audit.
         findings: All findings.
+        n_bound: How many texts of documents are bound.
 
     Returns:
         Kind to count. Waivers are counted from the other side, so that their number cannot rise unnoticed.
@@ -32,6 +33,7 @@ def count(claims: list[Claim], rows: list[Row], findings: list[Finding]) -> dict
         "published_rows_with_readings": sum(bool(row.readings) for row in rows),
         "published_rows_replicated_or_not": sum(row.replication.variant is not None for row in rows),
         "findings": len(findings),
+        "bound_texts_of_documents": n_bound,
         "seeds_of_a_claim": min(map(seeds_of_least, claims), default=0),
     }
 

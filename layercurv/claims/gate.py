@@ -7,6 +7,7 @@ from pathlib import Path
 from layercurv.claims.base import judge_changes
 from layercurv.claims.claim import Claim, Verdict
 from layercurv.claims.closed_toml import PUBLISHED
+from layercurv.claims.documents import judge_documents, load_bound
 from layercurv.claims.engine import choose_by_id, fits_at_hand, judge_claims
 from layercurv.claims.findings import Finding, judge_findings, load_findings
 from layercurv.claims.floor import count, judge_counts, load_floor
@@ -51,7 +52,7 @@ class Gate:
         """
         claims, rows = self._load()
         findings = load_findings(self.claims, claims)
-        counts = judge_counts(count(claims, rows, findings), load_floor(self.claims))
+        counts = judge_counts(count(claims, rows, findings, len(load_bound(self.claims))), load_floor(self.claims))
         records = SealedRecords(self.results)
         frozen = FrozenAudit(records)
         source = None if self.published is None else Source(self.published)
@@ -74,6 +75,7 @@ class Gate:
             "provenance": judge_provenance(records, self.results),
             "seeds": judge_seeds(claims, records.sealed_names),
             "counts": counts,
+            "documents": self._judge_documents(all_claims, records),
             "sentences": self._judge_sentences(claims, rows, findings, groups["claims"]),
             "changes": self._judge_changes(),
         }
@@ -114,7 +116,12 @@ class Gate:
             Kind to count.
         """
         claims, rows = self._load()
-        return count(claims, rows, load_findings(self.claims, claims))
+        return count(claims, rows, load_findings(self.claims, claims), len(load_bound(self.claims)))
+
+    def _judge_documents(self, claims: list[Claim], records: SealedRecords) -> list[Verdict]:
+        if self.documents is None:
+            return []
+        return judge_documents(self.documents, load_bound(self.claims), claims, records)
 
     def _judge_changes(self) -> list[Verdict]:
         if self.base is None:

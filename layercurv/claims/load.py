@@ -7,6 +7,7 @@ from pathlib import Path
 from layercurv.claims.checks import CHECKS, COMPARISONS, FORECASTS, REDUCERS, UNITS, accepted_interval
 from layercurv.claims.claim import Claim
 from layercurv.claims.closed_toml import (
+    DOCUMENTS,
     FINDINGS,
     FLOOR,
     NUMERALS,
@@ -22,7 +23,14 @@ from layercurv.claims.quantities import QUANTITIES
 from layercurv.claims.select import compiled
 from layercurv.errors import InputError, choose, shown
 
-_OTHERS = (PUBLISHED, FLOOR, NUMERALS, REVIEWED, FINDINGS)  # of the claims folder; every other *.toml holds claims
+_OTHERS = (
+    PUBLISHED,
+    FLOOR,
+    NUMERALS,
+    REVIEWED,
+    FINDINGS,
+    DOCUMENTS,
+)  # of the claims folder; every other *.toml holds claims
 
 _ID = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+")
 _RECORD = re.compile(r"[A-Za-z0-9_]+/[A-Za-z0-9][A-Za-z0-9_.+=,-]*\.(paper|small|smoke)\.json")

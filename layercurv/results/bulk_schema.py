@@ -82,6 +82,8 @@ class _Bulk:
         if not values:
             return
         kinds = set(map(type, values))
+        if kinds & _NUMBERS:  # first of all: NaN is neither least nor greatest
+            _require(_all_finite(values if kinds <= _NUMBERS else [v for v in values if type(v) in _NUMBERS]))
         for node in nodes:
             _check_node(values, kinds, node)
         if dict in kinds:
@@ -91,8 +93,6 @@ class _Bulk:
             self._check_below(
                 list(chain.from_iterable(lists)), tuple(node["items"] for node in nodes if "items" in node)
             )
-        if float in kinds:
-            _require(_all_finite(_of_type(float, values, kinds)))
 
     def _flat(self, schema: dict) -> Iterable[dict]:
         _require(schema.keys() <= _KNOWN)
@@ -124,11 +124,17 @@ class _Bulk:
         alike = defaultdict(list)
         for value in values:
             alike[tuple(value)].append(value)
+        others = []  # values of keys that no node describes: one column, whatever they are called
         for keys, group in alike.items():
             _require(required.issubset(keys) and (not closed or described.issuperset(keys)))
             for key in keys:
-                below = tuple(rule for node in nodes for rule in _rules_of(node, key))
-                self._check_below([value[key] for value in group], below)
+                column = [value[key] for value in group]
+                if key in described:
+                    self._check_below(column, tuple(rule for node in nodes for rule in _rules_of(node, key)))
+                else:
+                    others += column
+        if others:
+            self._check_below(others, tuple(rule for node in nodes for rule in _rules_of(node, "")))
 
     def _check_below(self, values: list, schemas: Nodes) -> None:
         if schemas:
@@ -170,7 +176,6 @@ def _check_node(values: list, kinds: set[type], node: dict) -> None:
 
 
 def _check_range(numbers: list, node: dict) -> None:
-    _require(_all_finite(numbers))  # before they are compared: NaN is neither least nor greatest
     if "maximum" in node:
         _require(max(numbers) <= node["maximum"])
     if "minimum" in node or "exclusiveMinimum" in node:

@@ -13,7 +13,7 @@ from tests.records import smoke_record
 RECORDS = ["alpha_map/net_seed0.small.json", "alpha_map/net_seed1.small.json"]
 LAYER = "measurements.layers"
 KINDS = ("claims", "claims_without_waiver", "published_rows", "published_rows_with_readings")
-KINDS += ("published_rows_replicated_or_not", "findings", "seeds_of_a_claim")
+KINDS += ("published_rows_replicated_or_not", "findings", "bound_texts_of_documents", "seeds_of_a_claim")
 
 
 def claim_text(**changes) -> str:

@@ -41,7 +41,7 @@ def test_raising_writes_what_there_is(house, capsys):
     [
         (None, "expected the least number of claims, found none; write it with --raise-floor"),
         ("", "expected claims, claims_without_waiver"),
-        ("claims = 1", "unknown or missing: ['claims_without_waiver', 'findings', 'published_rows'"),
+        ("claims = 1", "unknown or missing: ['bound_texts_of_documents', 'claims_without_waiver'"),
         ("".join(f"{kind} = 0\n" for kind in (*KINDS, "papers")), "unknown or missing: ['papers']"),
         ("claims = -1", "expected 'claims' to be a count, got -1"),
         ("claims = true", "expected 'claims' to be a count, got True"),

@@ -200,7 +200,7 @@ def test_quiet_prints_one_line(house, capsys):
     assert gate(house, "--quiet") == 0
     assert (
         capsys.readouterr().out
-        == "claims: 1 pass; files: 2 pass; provenance: 3 pass; seeds: 1 pass; counts: 7 pass; exit 0\n"
+        == "claims: 1 pass; files: 2 pass; provenance: 3 pass; seeds: 1 pass; counts: 8 pass; exit 0\n"
     )
 
 

@@ -202,7 +202,7 @@ def test_whole_messages_of_malformed_rows(tmp_path):
     assert_golden("bad_rows.txt", "\n".join(messages), tmp_path)
 
 
-@pytest.mark.parametrize("command", [(), ("diff",), ("coverage",), ("sentences",)])
+@pytest.mark.parametrize("command", [(), ("diff",), ("coverage",), ("sentences",), ("report",)])
 def test_whole_help(capsys, monkeypatch, command):
     monkeypatch.setenv("COLUMNS", "160")
     with pytest.raises(SystemExit) as stop:

@@ -19,13 +19,8 @@ def summary(verification: Verification) -> str:
     return "; ".join([*groups, f"exit {verification.exit_code}"])
 
 
-_IN_BULK = (
-    "files",
-    "published files",
-    "provenance",
-    "counts",
-    "sentences",
-)  # told one by one only where something is wrong
+# Told one by one only where something is wrong.
+_IN_BULK = ("files", "published files", "provenance", "seeds", "counts", "documents", "sentences", "changes")
 
 
 def told(verification: Verification, verbose: bool) -> list[tuple[str, Verdict]]:
