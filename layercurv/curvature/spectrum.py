@@ -166,7 +166,8 @@ class CurvatureMatrix:
         start = np.random.default_rng(seed).standard_normal(self.size).astype(operator.dtype)
         with _differentiable_twice():
             if which == "LA":
-                return eigsh(operator, count, which="LA", v0=start, tol=_TOLERANCE)
+                values, vectors = eigsh(operator, count, which="LA", v0=start, tol=_TOLERANCE)
+                return values, vectors
             # The matrix minus its norm, for ARPACK's tolerance is relative, and zero may be the smallest eigenvalue.
             norm = abs(eigsh(operator, 1, which="LM", v0=start, tol=_TOLERANCE, return_eigenvectors=False)[0])
             turned = LinearOperator(operator.shape, lambda x: norm * x - operator @ x, dtype=operator.dtype)
