@@ -1,5 +1,6 @@
 """The command `layercurv measure` on networks and samples in files: what it ends in, and what it refuses."""
 
+import shutil
 import subprocess
 
 import datasets
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from layercurv.cli.main import main
@@ -36,6 +38,10 @@ def saved(tmp_path_factory):
     vit = transformers.ViTConfig(image_size=8, patch_size=4, num_labels=4, **SIZES)
     transformers.ViTForImageClassification(vit).save_pretrained(folder / "vit")
     transformers.ViTModel(vit).save_pretrained(folder / "headless")
+    shutil.copytree(folder / "vit", folder / "incomplete")
+    weights = load_file(folder / "vit" / "model.safetensors")
+    del weights["classifier.weight"]
+    save_file(weights, folder / "incomplete" / "model.safetensors", metadata={"format": "pt"})
     squeezed = torchvision.models.squeezenet1_1(num_classes=4)
     weights = {f"module.{name}": value for name, value in squeezed.state_dict().items()}
     torch.save({"state_dict": weights, "epoch": 3}, folder / "squeezenet.pth")
@@ -139,6 +145,10 @@ BAD = {
     "no file of torch": (("noise.pt", "images.pt", "--architecture", "resnet18"), "noise.pt"),
     "no weights": (("empty.pt", "images.pt", "--architecture", "resnet18"), "expected a state dict"),
     "no head": (("headless", "images.pt"), "expected a causal language model or an image classifier, got ViTModel"),
+    "a layer is not in the file": (
+        ("incomplete", "images.pt"),
+        "no weights for classifier.weight, which would be random",
+    ),
     "folder of something else": (("pictures", "images.pt"), "expected a folder of save_pretrained"),
     "no such data": (("vit", "nowhere.npz"), "nowhere.npz: no such file or folder"),
     "data of something else": (("vit", "plain.pt"), "expected inputs and targets"),
