@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn.utils import parametrizations, parametrize, prune
 
 from tests.zoo.case import Case, seeded, vectors
-from tests.zoo.plain import Net, linear, net, perceptron, sequences
+from tests.zoo.plain import SEQUENCES, Net, linear, net, perceptron, sequences
 
 
 def two(forward):
@@ -481,6 +481,7 @@ PRECISION = [
     Case("precision/float16", perceptron(nn.Tanh), vectors(), dtype=torch.float16, tolerance=1e-3),
     Case("precision/bfloat16", perceptron(nn.ReLU), vectors(), dtype=torch.bfloat16, tolerance=1e-3),
     Case("precision/bfloat16_attention", seeded(lambda: Attend()), sequences(), dtype=torch.bfloat16, tolerance=1e-3),
+    Case("precision/float16_recurrent", SEQUENCES["gru"], sequences(), dtype=torch.float16, tolerance=2e-3),
     Case("precision/float32", perceptron(nn.GELU), vectors(), dtype=torch.float32, tolerance=1e-3),
     Case("precision/float32_relu", perceptron(nn.ReLU), vectors(), dtype=torch.float32, tolerance=1e-3),
 ]
