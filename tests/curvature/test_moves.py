@@ -160,7 +160,8 @@ def test_precision_that_is_not_enough_is_told_with_its_size():
 
 
 def test_autocast_inside_a_network_is_told_with_its_size():
-    from tests.zoo.hostile import inner_autocast, two
+    from tests.zoo.hostile import inner_autocast
+    from tests.zoo.told import two
 
     model = two(inner_autocast)().float().eval()
     directions = {layer.name: Directions.random(layer, 2) for layer in weight_layers(model)}
