@@ -46,7 +46,7 @@ def directional_curvature(
     """Measure h_k = <D_k, H D_k> for every layer or parameter that has directions, D_k = u_k v_k^T or any tensor.
 
     The result is what double backpropagation of the user's own loss gives, in the precision of the weights (a warning
-    tells where that loses more than a percent); or one `InputError`. The network is left as it was.
+    tells where that loses more than 0.2 %); or one `InputError`. The network is left as it was.
 
     Args:
         model: The network, in eval mode. One in half precision is measured with its weights in float32.

@@ -14,6 +14,7 @@ from torch import nn
 
 from layercurv.curvature.batches import Batch
 from layercurv.curvature.losses import BatchLoss
+from layercurv.curvature.precision import HALF
 from layercurv.errors import InputError
 
 _TRIES = 20  # evaluations of a network that draws random numbers and may not use them
@@ -126,11 +127,17 @@ class Objective:
                 )
 
     def _must_cast(self, x: torch.Tensor) -> bool:
-        return self._cast_to is not None and x.is_floating_point() and x.dtype != self._cast_to
+        return x.is_floating_point() and x.dtype != self._dtype_of(x)
 
     def _changed(self, x: torch.Tensor) -> torch.Tensor:
         x = x.clone() if x.is_inference() else x
-        return x.to(self._cast_to) if self._must_cast(x) else x
+        return x.to(self._dtype_of(x)) if self._must_cast(x) else x
+
+    def _dtype_of(self, x: torch.Tensor) -> torch.dtype:
+        # Half-precision inputs follow the weights, which may have been cast by an outer `measuring`.
+        if self._cast_to is None and x.dtype in HALF:
+            return next((p.dtype for p in self.model.parameters() if p.is_floating_point()), x.dtype)
+        return self._cast_to or x.dtype
 
 
 def copied(x: torch.Tensor) -> torch.Tensor:

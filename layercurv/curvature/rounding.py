@@ -11,11 +11,11 @@ from layercurv.curvature.objective import Objective
 from layercurv.curvature.proof import hessian_products
 from layercurv.errors import InputError
 
-WORTH_A_WARNING = 0.01
+WORTH_A_WARNING = 0.002
 
 
 def warn_if_imprecise(objective: Objective, layers: list[WeightLayer], batch: Batch) -> None:
-    """Warn if rounding changes second derivatives by more than a percent.
+    """Warn if rounding changes second derivatives by more than 0.2 %.
 
     Args:
         objective: The user's network and loss, while it is being measured.

@@ -159,6 +159,18 @@ def test_precision_that_is_not_enough_is_told_with_its_size():
         )
 
 
+def test_autocast_inside_a_network_is_told_with_its_size():
+    from tests.zoo.hostile import inner_autocast
+    from tests.zoo.told import two
+
+    model = two(inner_autocast)().float().eval()
+    directions = {layer.name: Directions.random(layer, 2) for layer in weight_layers(model)}
+    torch.manual_seed(0)
+    batch = torch.randn(6, 4), torch.randint(0, 3, (6,))
+    with pytest.warns(UserWarning, match=r"float32 is off by about .*% from float64"):
+        directional_curvature(model, CrossEntropy(), [batch], directions)
+
+
 def test_a_parameter_has_a_gradient_too():
     model, batches = case()
     (bias,) = parameters(model, "0.bias")

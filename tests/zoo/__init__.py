@@ -2,7 +2,9 @@
 
 - `case`: what a case is
 - `oracle`: double backpropagation in float64, and finite differences of the gradient; nothing of the engines
-- `plain`: networks written in torch; `published` those of torchvision and transformers
-- `tasks`: losses and kinds of batches; `moved`: parameters and directions
-- `hostile`: what tells autograd, or the tape, something else than it computes
+- `plain`, `sequences`: networks written in torch; `vision` those of torchvision, `published` those of transformers
+- `tasks`: losses; `brought`: batches; `moved`: parameters and directions
+- `told`: what tells autograd something else than it computes
+- `hostile`: what decides by values, mixes samples, draws at random, computes its weights, or is not precise
+- `test_random_networks`: networks composed at random
 """

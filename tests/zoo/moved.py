@@ -4,8 +4,9 @@ from torch import nn
 
 from layercurv.curvature import ModelLoss
 from tests.zoo.case import Case, images, seeded, tokens, vectors
-from tests.zoo.plain import FUNCTIONS, SEQUENCES, Tied, convolutional, linear, net, norm_net, perceptron, sequences
+from tests.zoo.plain import FUNCTIONS, Tied, convolutional, linear, net, norm_net, perceptron
 from tests.zoo.published import BASE, CAUSAL_NETWORKS, hf, own_loss, text
+from tests.zoo.sequences import SEQUENCES, sequences
 
 ALL = "*"
 CASES = [

@@ -8,11 +8,12 @@ import torch
 from layercurv.curvature import Directions, directional_curvature, parameters, weight_layers
 from layercurv.curvature.layers import WeightLayer
 from layercurv.errors import InputError
-from tests.zoo import hostile, moved, plain, published, tasks
+from tests.zoo import brought, hostile, moved, plain, published, sequences, tasks, told, vision
 from tests.zoo.case import Case
 from tests.zoo.oracle import by_finite_differences, curvatures
 
-CASES = [*plain.CASES, *published.CASES, *tasks.CASES, *moved.CASES, *hostile.CASES]
+PARTS = (plain, sequences, vision, published, tasks, brought, moved, told, hostile)
+CASES = [case for part in PARTS for case in part.CASES]
 RIGHT: Counter = Counter()
 K = 2
 
