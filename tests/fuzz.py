@@ -19,6 +19,7 @@ import traceback
 from collections import Counter
 from pathlib import Path
 
+from layercurv.claims.command import main as main_of_gate
 from tests.claims.house import claim_text, gate, median, write_claims
 from tests.claims.published.planted import as_toml, build_audit, reading, row
 from tests.claims.published.test_replication import plan
@@ -32,10 +33,28 @@ ROWS = [
 ]
 RECORDS = [f"alpha_map/net_seed{seed}.small.json" for seed in range(3)]
 CLAIMS = [claim_text(stated=median(3)), claim_text(id="test.mean", stated="1.80", reduce="mean", within="mean")]
+FINDING = """[[finding]]
+id = "finding.more"
+sentence = "The mean is above one."
+place = "nowhere"
+relation = "more"
+of = ["test.mean", "1"]
+says = "above"
+reason = "said so"
+"""
+BOUND = """[[bound]]
+document = "README.md"
+text = "The mean alpha is {1.80} here."
+of = ["test.mean"]
+"""
 TARGETS = {
     "claims/test.toml": False,
     "claims/published.toml": False,
     "claims/floor.toml": False,
+    "claims/findings.toml": False,
+    "claims/documents.toml": False,
+    "claims/locked/claims.txt": True,  # accepted: any change must be seen
+    "README.md": True,
     "results/SHA256SUMS": False,
     "results/alpha_map/net_seed0.small.json": True,  # sealed: any change must be seen
     "results/published_audit/spectral_asymptotics.json": True,
@@ -157,6 +176,12 @@ def fuzz(n: int, seed: int) -> int:
         with contextlib.redirect_stdout(io.StringIO()):
             house = build_audit(Path(folder), *ROWS)
         write_claims(house, *CLAIMS, records=RECORDS)
+        (house / "claims" / "findings.toml").write_text(FINDING)
+        (house / "claims" / "documents.toml").write_text(BOUND)
+        (house / "README.md").write_text("The mean alpha is 1.80 here.\n")
+        paths = ("--claims", f"{house}/claims", "--results", f"{house}/results", "--documents", str(house))
+        with contextlib.redirect_stdout(io.StringIO()):
+            assert main_of_gate(["sentences", *paths, "--accept"]) == 0
         originals = {name: (house / name).read_text() for name in TARGETS}
         used = _resident_bytes()
         resource.setrlimit(resource.RLIMIT_AS, (_address_space() + LIMIT_BYTES, resource.RLIM_INFINITY))
@@ -165,7 +190,15 @@ def fuzz(n: int, seed: int) -> int:
             content = mutate(originals[name], Path(name).suffix, rng)
             (house / name).write_bytes(content)
             formats = rng.choice(("table", "json", "junit", "markdown", "github"))
-            options = ("--format", formats, *(["-v"] if rng.random() < 0.3 else []), "--published", f"{house}/paper")
+            options = (
+                "--format",
+                formats,
+                *(["-v"] if rng.random() < 0.3 else []),
+                "--published",
+                f"{house}/paper",
+                "--documents",
+                str(house),
+            )
             code, told, seconds = run_gate(house, options)
             (house / name).write_text(originals[name])
             codes[code] += 1

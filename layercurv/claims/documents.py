@@ -107,7 +107,7 @@ def _parts(item: str) -> list[str]:
 def _words_of(path: Path) -> str:
     if not path.is_file():
         raise InputError(f"{path}: expected the document that {DOCUMENTS} names, found none")
-    return " ".join(path.read_text(encoding="utf-8").split())
+    return " ".join(path.read_text(encoding="utf-8", errors="replace").split())
 
 
 def _judge(bound: Bound, text: str, claims: dict[str, Claim], records: SealedRecords) -> Verdict:

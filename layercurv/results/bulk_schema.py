@@ -75,9 +75,10 @@ def is_finite(value: object) -> bool:
 class _Bulk:
     def __init__(self, definitions: dict):
         self._definitions = definitions
+        self._known: dict[int, Nodes] = {}  # by identity of a schema, all of which outlive this
 
     def check(self, values: list, schemas: Nodes) -> None:
-        nodes = tuple(node for schema in schemas for node in self._flat(schema))
+        nodes = tuple(chain.from_iterable(map(self._nodes, schemas)))
         values, nodes = self._without_null(values, nodes)
         if not values:
             return
@@ -93,6 +94,11 @@ class _Bulk:
             self._check_below(
                 list(chain.from_iterable(lists)), tuple(node["items"] for node in nodes if "items" in node)
             )
+
+    def _nodes(self, schema: dict) -> Nodes:
+        if id(schema) not in self._known:
+            self._known[id(schema)] = tuple(self._flat(schema))
+        return self._known[id(schema)]
 
     def _flat(self, schema: dict) -> Iterable[dict]:
         _require(schema.keys() <= _KNOWN)
