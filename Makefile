@@ -76,11 +76,11 @@ test: $(FULL) ## Install the experiments and test extras, check style, run the t
 test-all: $(FULL) ## The tests, slow ones too
 	$(TESTS) -m 'not cluster'
 
-cluster: $(FULL) ## A sweep on a real Slurm of this machine, nodes and jobs killed in the middle (about 5 minutes)
+cluster: $(FULL) ## A sweep on a real Slurm of this machine, nodes and jobs killed in the middle (about 8 minutes)
 	$(INSTALL) --editable '.[cluster]'
 	$(RUN) -m pytest -m cluster tests/cluster
 
-faults: $(FULL) ## Kills, full disks, damaged files: is anything ever lost? (about 20 minutes)
+faults: $(FULL) ## Kills, full disks, damaged files: is anything ever lost? (half an hour)
 	$(RUN) -m tests.faults
 
 bytes: $(LIGHT) ## `make all` in every environment this machine has, one SHA-256 each (10 minutes): PYTHONS='/opt/python3.14/bin/python3 ...'
