@@ -30,11 +30,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if missing:
         print(f"error: not installed: {', '.join(missing)}; pip install 'layercurv[measure]'", file=sys.stderr)
         return BAD_INPUT
-    try:
-        from layercurv.cli.measure import measure
+    from safetensors import SafetensorError
 
+    from layercurv.cli.measure import measure
+
+    try:
         measure(options)
-    except InputError as error:
+    except (InputError, OSError, UnicodeError, SafetensorError) as error:  # files that are no text, damaged, not ours
         print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:

@@ -206,7 +206,7 @@ class CrossEntropy:
         else:
             counts = y != self._ignore_index
             y = y.clamp(0, C - 1)
-            q = F.one_hot(y, C) * (1 - eps) * w + eps / C * w
+            q = F.one_hot(y, C).to(z.dtype) * (1 - eps) * w + eps / C * w
             q, Z = q * counts.unsqueeze(2), (w[y] * counts).sum()
         return _Positions(z.softmax(2), q, q.sum(2), N / Z)
 

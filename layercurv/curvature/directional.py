@@ -66,7 +66,7 @@ def directional_curvature(
         InputError: If the engine is unknown or not exact for some layer, or directions do not fit a layer.
 
     Example:
-        >>> from layercurv.curvature import SquaredError, gradient_directions
+        >>> from layercurv.curvature import SquaredError, gradient_directions, weight_layers
         >>> model, x, y = torch.nn.Linear(2, 1, bias=False), torch.eye(2), torch.ones(2, 1)
         >>> found = gradient_directions(model, SquaredError(), [(x, y)], weight_layers(model), top_k=1)
         >>> h = directional_curvature(model, SquaredError(), [(x, y)], found)[""].curvatures

@@ -83,6 +83,11 @@ def sweep(
     if torch.is_inference_mode_enabled():
         raise InputError("sweep: visitors made under torch.inference_mode() cannot add up; use torch.no_grad() there")
     loss, batches, names = as_loss(loss), as_batches(batches), [layer.name for layer in layers]
+    if any(visitor.needs_root_columns for visitor in visitors) and not hasattr(loss, "root_columns"):
+        raise InputError(
+            f"sweep: expected a loss with a root of its Hessian, such as CrossEntropy() or SquaredError(), got "
+            f"{type(loss).__name__}, which has none"
+        )
     with measuring(model, layers) as cast_to:
         objective = Objective(model, loss, cast_to)
         network = network or TracedNetwork(model, layers)

@@ -85,6 +85,7 @@ def alpha_map(
     given = chosen, top_k, engine, decompose, sampled_columns, check, seed, bar
     measurement = Measurement(model, as_loss(loss), samples, *given)
     saved = measured_on(checkpoint, measurement, checkpoint_s)
+    measurement.require_same_losses(saved)
     directions = measurement.directions(saved)
     checks, engines = measurement.engines(saved, directions)
     curvatures, kronecker = measurement.curvatures(saved, directions, engines)

@@ -35,6 +35,7 @@ from layercurv.training.checkpoint import weights_checksum
 
 MAX_COLUMNS = 1000  # of the loss Hessian's root: more than ImageNet's classes are sampled, not summed
 SAMPLED_COLUMNS = 8
+_SAME_LOSS = 1e-4  # another processor's rounding is less, another activation or loss more
 
 Kronecker = dict[str, Any] | str  # `n_positions` and `factors`, or why there are none
 
@@ -172,15 +173,32 @@ class Measurement:
         Returns:
             The loss.
         """
+        sums, counts = zip(*saved.once("losses", self._losses), strict=True)
+        return float(sum(sums) / sum(counts))
 
-        def measure() -> float:
-            with measuring(self.model, self.layers) as cast_to, torch.no_grad():
-                objective = Objective(self.model, self.loss, cast_to)
-                batches = [objective.prepared(as_batch(batch)) for batch in self.batches]
-                sums = sum(float(objective.sum_loss(batch)) for batch in batches)
-                return sums / sum(objective.n_samples(batch) for batch in batches)
+    def require_same_losses(self, saved: Resumable) -> None:
+        """Make sure that a checkpoint was made by the same code of network and loss: the losses tell.
 
-        return float(saved.once("mean loss", measure))
+        Args:
+            saved: What is known already.
+
+        Raises:
+            InputError: If the loss of some micro-batch is another.
+        """
+        now = self._losses()
+        for index, ((loss, _), (kept, _)) in enumerate(zip(now, saved.once("losses", lambda: now), strict=True)):
+            if abs(loss - kept) > _SAME_LOSS * abs(kept):
+                raise InputError(
+                    f"checkpoint: expected the network and loss it was made with, whose loss on micro-batch {index} "
+                    f"was {kept:.9g}; it is {loss:.9g} now. Give another file, or delete this one"
+                )
+
+    def _losses(self) -> list[tuple[float, int]]:
+        # Of each micro-batch: the sum of its losses, and its samples.
+        with measuring(self.model, self.layers) as cast_to, torch.no_grad():
+            objective = Objective(self.model, self.loss, cast_to)
+            batches = [objective.prepared(as_batch(batch)) for batch in self.batches]
+            return [(float(objective.sum_loss(batch)), objective.n_samples(batch)) for batch in batches]
 
     def _without_factors(self, saved: Resumable) -> dict[str, str]:
         # Layer name to why it has no Kronecker factors: its samples cannot be told apart.
@@ -202,7 +220,7 @@ class Measurement:
 
     def _n_sampled(self, saved: Resumable) -> int | None:
         def measure() -> int | None:
-            batch = as_batch(first_samples(self.batches[0], 1))
+            batch = as_batch(first_samples(self.batches[0], 2))
             with measuring(self.model, self.layers) as cast_to, torch.no_grad():
                 outputs = network_output(self.model, Objective(self.model, self.loss, cast_to).prepared(batch))
             n_columns = self.loss.n_root_columns(outputs.shape, batch.targets)

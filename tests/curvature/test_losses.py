@@ -1,8 +1,10 @@
 import pytest
 import torch
+from torch import nn
 from torch.func import hessian
 
 from layercurv.curvature import CrossEntropy, SquaredError
+from layercurv.curvature.losses import as_loss
 from tests.compare import assert_close
 
 torch.manual_seed(0)
@@ -56,3 +58,12 @@ def test_sampled_columns_have_the_hessian_as_their_mean(name):
         error = products.std(0) / count**0.5
         bound = 4.5 * error + 1e-3 * (S.T @ S).abs().max()  # labels of small p are drawn too rarely to know the error
         assert ((products.mean(0) - S.T @ S).abs() <= bound).all(), name
+
+
+@pytest.mark.parametrize("smoothing", [0.1, 0.2, 0.3])
+def test_smoothed_labels_keep_the_precision_of_the_outputs(smoothing):
+    z = torch.randn(5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    y = torch.tensor([0, 3, 1, 1, 2])
+    (expected,) = torch.autograd.grad(nn.functional.cross_entropy(z, y, label_smoothing=smoothing, reduction="sum"), z)
+    found = as_loss(nn.CrossEntropyLoss(label_smoothing=smoothing)).output_gradient(z.detach(), y)
+    torch.testing.assert_close(found, expected, rtol=1e-14, atol=1e-15)

@@ -13,6 +13,7 @@ from torch import nn
 from layercurv.curvature import (
     BatchLoss,
     CrossEntropy,
+    OutputLoss,
     SquaredError,
     directional_curvature,
     gradient_directions,
@@ -293,3 +294,27 @@ def test_bad_input_is_named(changed, message):
     given = {"model": network(), "loss": CrossEntropy(), "batches": samples()} | changed
     with pytest.raises(InputError, match=message):
         alpha_map(**given)
+
+
+@pytest.mark.parametrize("loss", [nn.L1Loss(), OutputLoss(nn.functional.l1_loss, reduction="mean")])
+def test_a_loss_without_a_root_has_alpha_and_no_kronecker_factors(loss):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 4)).eval()
+    found = alpha_map(model, loss, [(torch.randn(8, 6), torch.randn(8, 4))], 4)
+    assert found["0"].engine in ("tangent", "double_backward") and len(found["0"].h) == 4
+
+
+@pytest.mark.parametrize("changed", ["activation", "loss"])
+def test_a_checkpoint_is_refused_to_other_code_of_network_or_loss(tmp_path, changed):
+    """Weights, samples and settings are the same: only what is computed of them differs."""
+    torch.manual_seed(0)
+    first, last = nn.Linear(6, 8), nn.Linear(8, 4)
+    batches = [(torch.randn(8, 6), torch.randint(4, (8,)))]
+    file = tmp_path / "kept"
+    loss = OutputLoss(nn.functional.cross_entropy, reduction="mean")
+    alpha_map(nn.Sequential(first, nn.Tanh(), last).eval(), loss, batches, 4, decompose=False, checkpoint=file)
+    activation = nn.ReLU() if changed == "activation" else nn.Tanh()
+    other = OutputLoss(lambda o, t: nn.functional.cross_entropy(3 * o, t), reduction="mean")
+    given = nn.Sequential(first, activation, last).eval(), other if changed == "loss" else loss, batches, 4
+    with pytest.raises(InputError, match=r"checkpoint: expected the network and loss it was made with"):
+        alpha_map(*given, decompose=False, checkpoint=file)

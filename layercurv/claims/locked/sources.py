@@ -56,7 +56,7 @@ def written_lines(root: Path) -> dict[str, Lines]:
 
 
 def made_lines(root: Path) -> dict[str, Lines]:
-    """Read what our programs make for readers; it may not be there before they ran.
+    """Read what our programs make for readers; what is not there before they ran is left out.
 
     Args:
         root: The checkout.
@@ -65,8 +65,8 @@ def made_lines(root: Path) -> dict[str, Lines]:
         Name of the lock to its lines.
     """
     marked = root / "build" / "marked.pdf"
-    typed = typed_quantities(pdf_text(marked)) if marked.is_file() else []
-    return {"made": seen_lines(root), "typed": typed}
+    typed = {"typed": typed_quantities(pdf_text(marked))} if marked.is_file() else {}
+    return {"made": seen_lines(root)} | typed
 
 
 def paper_lines(root: Path) -> Lines:
