@@ -35,16 +35,18 @@ def seconds(rank: int, size: int, folder: str, n_batches: int) -> None:
     batches = [(torch.randn(16, 3, 32, 32), torch.randint(10, (16,))) for _ in range(n_batches)]
     together = Processes(model, nn.CrossEntropyLoss(), batches)
     said = 0.0
-    gather = together._gathered
 
-    def timed(mine):
-        nonlocal said
-        started = time.perf_counter()
-        found = gather(mine)
-        said += time.perf_counter() - started
-        return found
+    def timed(exchange):
+        def call(*given):
+            nonlocal said
+            started = time.perf_counter()
+            found = exchange(*given)
+            said += time.perf_counter() - started
+            return found
 
-    together._gathered = timed
+        return call
+
+    together._gathered, together._weighted_sum = timed(together._gathered), timed(together._weighted_sum)
     dist.barrier()
     started = time.perf_counter()
     together.directional_curvature(together.gradient_directions(weight_layers(model), top_k=20))

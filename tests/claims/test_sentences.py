@@ -84,7 +84,8 @@ def test_a_figure_that_looks_different_is_found_once_it_is_drawn(documented):
     """It may be gone before it is drawn: then the gate says nothing of it, and `coverage` does afterwards."""
     (documented / "figures/depth.png").write_bytes(b"other")
     assert judge(documented) == 0
-    verdict, *_ = judge_locks(documented / "claims", made_lines(documented))
+    assert "typed" not in made_lines(documented)  # what no paper was compiled for is neither judged nor accepted
+    (verdict,) = judge_locks(documented / "claims", made_lines(documented))
     assert verdict.status.value == "fail" and "depth.png" in verdict.detail
 
 

@@ -101,7 +101,7 @@ def test_it_is_the_measurement_of_one_process_and_the_same_bits_in_each(tmp_path
     expected, (first, *others) = alone(), of_processes(tmp_path, size, "measured")
     assert first.keys() == expected.keys()
     for name, value in expected.items():
-        assert_close(first[name].numpy(), value.numpy(), 1e-11), name
+        assert_close(first[name].numpy(), value.numpy(), 1e-11, what=name)
         assert all(torch.equal(other[name], first[name]) for other in others)
 
 
