@@ -11,7 +11,7 @@ PAIRS = {
             (f"{ours}_{data}", f"{rival}_{data}")
             for data in ("cifar10", "cifar100")
             for ours in ("spectral_newton_2", "spectral_newton_1", "spectral_newton_measured")
-            for rival in ("adamw", "sgd", "muon")
+            for rival in ("adamw", "sgd", "muon", "spectral_newton_0")
         ]
         + [(f"sgd_{data}", f"adamw_{data}") for data in ("cifar10", "cifar100")],
     ),

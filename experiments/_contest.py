@@ -7,6 +7,7 @@ from experiments._build import load_data
 from experiments._curvature import draw_batches, measure_spectra
 from experiments._kernels import trusted_layout
 from experiments._runner import Run
+from experiments._search import search
 from experiments._training import TrainedModel, trained_model
 from layercurv.data import ImageData
 from layercurv.errors import InputError
@@ -18,8 +19,10 @@ class Contestant:
 
     data: ImageData
     trained: TrainedModel
-    tuning: list[dict]  # one entry per learning rate tried
+    tuning: list[dict]  # one entry per trial, in order
     learning_rate: float  # the one chosen
+    weight_decay: float  # the one chosen
+    is_inside: bool  # whether trials lie on both sides of the chosen one, on each axis
     tuning_s: float
 
     def provenance(self, measurement_s: float) -> dict:
@@ -29,7 +32,7 @@ class Contestant:
             measurement_s: Seconds of measuring.
 
         Returns:
-            The keys `data`, `training_commits`, `wall_s` and `epoch_wall_s`.
+            The keys `data`, `training_commits`, `wall_s`, `epoch_wall_s` and `epoch_processor_s`.
         """
         wall_s = {"training": self.trained.wall_s, "tuning": self.tuning_s, "measurement": measurement_s}
         return {
@@ -37,6 +40,21 @@ class Contestant:
             "training_commits": self.trained.commits,
             "wall_s": wall_s,
             "epoch_wall_s": self.trained.epoch_wall_s,
+            "epoch_processor_s": self.trained.epoch_processor_s,
+        }
+
+    def chosen(self) -> dict:
+        """Give what the record says of the tuning and the training.
+
+        Returns:
+            The keys `tuning`, `learning_rate`, `weight_decay`, `best_is_inside` and `training`.
+        """
+        return {
+            "tuning": self.tuning,
+            "learning_rate": self.learning_rate,
+            "weight_decay": self.weight_decay,
+            "best_is_inside": self.is_inside,
+            "training": self.trained.summary,
         }
 
 
@@ -53,29 +71,41 @@ def contest_data(run: Run) -> ImageData:
 
 
 def compete(run: Run, data: ImageData) -> Contestant:
-    """Try each learning rate of the budget on held-out training images, then train on all of them with the best.
+    """Tune rate and weight decay in short trials on held-out training images, then train on all of them with the best.
 
-    The trials use one seed of their own, so they are the same for all seeds of the contest and shared by them.
+    The trials use one seed of their own, so they are the same for all seeds of the contest and shared by them. All
+    contestants get the same number of them, spent by the same rule (`_search.search`).
 
     Args:
-        run: The run; `contest.learning_rates` is the budget.
+        run: The run; `contest.trials` is the budget.
         data: What to train on.
 
     Returns:
         The trained contestant.
 
     Raises:
-        InputError: If every rate diverged.
+        InputError: If every trial diverged.
     """
     cfg, tuning, tuning_s = run.cfg.contest, [], 0.0
     run = _with_limit(run)
-    held_out = data.validation_split(cfg.n_validation)
+    held_out = data.validation_split(cfg.n_validation).limited(cfg.trials.train_limit, None)
     trusted_layout(run, held_out)  # here, lest an error of it pass for a rate that diverged
-    for rate in cfg.learning_rates:
+
+    def accuracy(point: tuple[float, float]) -> float | None:
+        nonlocal tuning_s
+        entry = {"learning_rate": point[0], "weight_decay": point[1], "accuracy": None, "missing": {}}
+        tuning.append(entry)
         trial = run.with_settings(
-            {"seed": cfg.tuning_seed, "optimizer.learning_rate": rate, "training.n_held_out": cfg.n_validation}
+            {
+                "seed": cfg.tuning_seed,
+                "optimizer.learning_rate": point[0],
+                "optimizer.weight_decay": point[1],
+                "training.epochs": cfg.trials.epochs,
+                "training.train_limit": cfg.trials.train_limit,
+                "training.n_held_out": cfg.n_validation,
+                "place.snapshot_epochs": [],
+            }
         )
-        entry = {"learning_rate": rate, "accuracy": None, "missing": {}}
         try:
             trained = trained_model(trial, held_out)
         except InputError as error:  # diverged: a result of the trial, not of the experiment
@@ -83,13 +113,15 @@ def compete(run: Run, data: ImageData) -> Contestant:
         else:
             entry["accuracy"] = trained.summary["test_accuracy"]
             tuning_s += trained.wall_s
-        tuning.append(entry)
-    finished = [entry for entry in tuning if entry["accuracy"] is not None]
-    if not finished:
-        raise InputError(f"contest.learning_rates: training diverged at each of {list(cfg.learning_rates)}; lower them")
-    best = max(finished, key=lambda entry: entry["accuracy"])["learning_rate"]
-    trained = trained_model(run.with_settings({"optimizer.learning_rate": best}), data)
-    return Contestant(data, trained, tuning, best, tuning_s)
+        return entry["accuracy"]
+
+    start = (cfg.start.learning_rate, run.cfg.optimizer.weight_decay)
+    found = search(accuracy, start, (cfg.trials.rate_factor, cfg.trials.decay_factor), cfg.trials.count)
+    if found.scores[found.best] is None:
+        raise InputError(f"contest.trials: training diverged at each of {list(found.scores)}; start from a lower rate")
+    rate, decay = found.best
+    best = run.with_settings({"optimizer.learning_rate": rate, "optimizer.weight_decay": decay})
+    return Contestant(data, trained_model(best, data), tuning, rate, decay, found.is_inside, tuning_s)
 
 
 def measured_exponents(run: Run, data: ImageData, exponent: str) -> dict[str, float]:

@@ -29,6 +29,7 @@ class TrainedModel:
     snapshots: dict[int, Path]  # epoch to the file with the weights it ended with; 0 the start
     fingerprint: str  # of the configuration it was trained with
     epoch_wall_s: list[float]  # seconds of training at the end of each epoch
+    epoch_processor_s: list[float]  # likewise, of processor time
 
     def at_epoch(self, epoch: int) -> nn.Module:
         """Put the weights of an earlier epoch into the network.
@@ -83,7 +84,14 @@ def trained_model(run: Run, data: ImageData | TextWindows) -> TrainedModel:
     }
     kept = {epoch: path for epoch, path in trainer.snapshots.items() if epoch <= cfg.training.epochs}
     return TrainedModel(
-        trainer.model, summary, trainer.wall_s, trainer.commits, kept, trainer.fingerprint, trainer.epoch_wall_s
+        trainer.model,
+        summary,
+        trainer.wall_s,
+        trainer.commits,
+        kept,
+        trainer.fingerprint,
+        trainer.epoch_wall_s,
+        trainer.epoch_processor_s,
     )
 
 
@@ -92,7 +100,7 @@ def _pretrained_model(run: Run, data: ImageData | TextWindows) -> TrainedModel:
     model = build(run.cfg.model).to(run.device, memory_format=layout).eval()
     found = evaluate(model, data.test_batches(run.cfg.training.eval_batch_size))
     accuracy = {"test_accuracy": found["accuracy"], "test_mean_loss": found["mean_loss"]}
-    return TrainedModel(model, {"n_steps": 0, **accuracy, "history": []}, 0.0, [run.code], {}, "", [])
+    return TrainedModel(model, {"n_steps": 0, **accuracy, "history": []}, 0.0, [run.code], {}, "", [], [])
 
 
 def build_trainer(run: Run, data: ImageData | TextWindows) -> Trainer:

@@ -21,9 +21,7 @@ def measure(run: Run) -> dict:
     return {
         "optimizer": run.cfg.optimizer.name,
         "exponents": exponents,
-        "tuning": contestant.tuning,
-        "learning_rate": contestant.learning_rate,
-        "training": contestant.trained.summary,
+        **contestant.chosen(),
         "provenance": contestant.provenance(0.0),
     }
 

@@ -34,9 +34,7 @@ def measure(run: Run) -> dict:
     return {
         "optimizer": run.cfg.optimizer.name,
         "alphas": alphas,
-        "tuning": contestant.tuning,
-        "learning_rate": contestant.learning_rate,
-        "training": contestant.trained.summary,
+        **contestant.chosen(),
         "cosines": cosines,
         "provenance": contestant.provenance(time.perf_counter() - started),
     }

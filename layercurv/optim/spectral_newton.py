@@ -22,7 +22,8 @@ class SpectralNewton(Optimizer):
     The buffer b starts as the first gradient, as in torch.optim.SGD; the weight decay is decoupled, as in AdamW. A
     group with `spectral=False` is stepped by torch's own AdamW. `param_groups.spectral_groups` splits a network.
 
-    As d grows, T(G) -> G / d: with lr = eta d this is SGD with rate eta. With alpha = 1 and d = 0 it is Muon with an
+    As d grows, T(G) -> G / d: with lr = eta d this is SGD with rate eta. With alpha = 0 it is SGD with rate
+    lr / (1 + d), all else equal: the control that knows no spectrum. With alpha = 1 and d = 0 it is Muon with an
     exact polar factor, apart from Muon's scaling of the rate and of the buffer.
 
     Source: arXiv 2606.02596, which gives d = 0.1 and alpha = 2; it states neither momentum nor weight decay.
@@ -48,7 +49,7 @@ class SpectralNewton(Optimizer):
         Args:
             params: Parameters or parameter groups. A spectral parameter is viewed as [out, the other dimensions].
             lr: Learning rate.
-            alpha: Curvature exponent of a spectral group.
+            alpha: Curvature exponent of a spectral group; 0 takes no notice of the spectrum.
             damping: d of a spectral group.
             momentum: Heavy ball on the gradient, before the step.
             nesterov: Whether the step looks ahead by the momentum.
@@ -173,8 +174,8 @@ def _require_usable(group: dict) -> None:
     for key in ("lr", "damping", "momentum", "weight_decay", "eps"):
         if not group[key] >= 0:
             raise InputError(f"{_place(group)}, {key}: expected a number that is not negative, got {group[key]}")
-    if not group["alpha"] > 0:
-        raise InputError(f"{_place(group)}, alpha: expected a positive number, got {group['alpha']}")
+    if not group["alpha"] >= 0:
+        raise InputError(f"{_place(group)}, alpha: expected a number that is not negative, got {group['alpha']}")
     if not all(0 <= beta < 1 for beta in group["betas"]):
         raise InputError(f"{_place(group)}, betas: expected two numbers from 0 to below 1, got {group['betas']}")
     if group["nesterov"] and group["momentum"] == 0:

@@ -17,7 +17,7 @@ def spectral_step(gradient: torch.Tensor, alpha: float, damping: float) -> torch
 
     It is f(G G^T) G with f(lambda) = 1 / (lambda^(alpha/2) + d), or G f(G^T G), whichever Gram matrix is smaller:
     alpha = 2 takes (G G^T + d I)^-1 by one Cholesky factorisation, any other alpha an eigendecomposition. alpha = 1
-    without damping gives the polar factor U V^T.
+    without damping gives the polar factor U V^T; alpha = 0 is G / (1 + d), the step of SGD.
 
     A singular value of zero takes a step of zero. Directions within rounding of it, sigma_k <= sigma_1 eps max(m, n) as
     in numpy.linalg.matrix_rank, follow the formula as long as the damping exceeds sigma^alpha at that bound; with less
@@ -31,7 +31,7 @@ def spectral_step(gradient: torch.Tensor, alpha: float, damping: float) -> torch
 
     Args:
         gradient: G, [m, n], float32 or float64. (Rounding in shorter types reaches the singular values.)
-        alpha: Curvature exponent, positive.
+        alpha: Curvature exponent, not negative.
         damping: d, not negative; its unit is that of sigma^alpha.
 
     Returns:
@@ -50,6 +50,9 @@ def spectral_step(gradient: torch.Tensor, alpha: float, damping: float) -> torch
                 [0.0000, 0.0000, 0.0000]])
     """
     _require_usable(gradient, alpha, damping)
+    if alpha == 0:
+        _require_finite(torch.linalg.vector_norm(gradient))
+        return gradient / (1 + damping)
     is_wide = gradient.shape[0] <= gradient.shape[1]
     G = gradient if is_wide else gradient.T
     step = _by_cholesky(G, damping) if alpha == 2 and damping > 0 else None
@@ -80,10 +83,7 @@ def _by_eigenvalues(G: torch.Tensor, alpha: float, damping: float) -> torch.Tens
     # In float64, whose Gram matrix resolves all that float32 holds: a float32 one knows no sigma below 3e-4 sigma_1.
     G = G.double()
     gram = G @ G.T
-    if not torch.isfinite(gram.trace()):
-        raise InputError(
-            "expected a finite gradient, got NaN, infinity or entries whose squares overflow; lower the learning rate"
-        )
+    _require_finite(gram.trace())
     eigenvalues, vectors = torch.linalg.eigh(gram)
     f = 1 / (eigenvalues.clamp(min=0) ** (alpha / 2) + damping)
     # Squared bound on sigma; the second term is what the eigenvalues of a float64 matrix are known to.
@@ -98,7 +98,14 @@ def _require_usable(gradient: torch.Tensor, alpha: float, damping: float) -> Non
             f"expected the gradient as a matrix [m, n] in float32 or float64, got {gradient.dtype} of shape "
             f"{tuple(gradient.shape)}"
         )
-    if not 0 < alpha < math.inf:
-        raise InputError(f"alpha: expected a positive number, got {alpha}")
+    if not 0 <= alpha < math.inf:
+        raise InputError(f"alpha: expected a number that is not negative, got {alpha}")
     if not 0 <= damping < math.inf:
         raise InputError(f"damping: expected a number that is not negative, got {damping}")
+
+
+def _require_finite(size: torch.Tensor) -> None:
+    if not torch.isfinite(size):
+        raise InputError(
+            "expected a finite gradient, got NaN, infinity or entries whose squares overflow; lower the learning rate"
+        )

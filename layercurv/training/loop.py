@@ -61,6 +61,8 @@ class Trainer:
     wall_s: float = 0.0  # training time over all runs that led here
     history: list[dict] = field(default_factory=list)
     epoch_wall_s: list[float] = field(default_factory=list)  # training time at the end of each epoch
+    processor_s: float = 0.0  # processor time of this process, over all runs that led here
+    epoch_processor_s: list[float] = field(default_factory=list)  # likewise, at the end of each epoch
     _epoch_losses: list[float] = field(default_factory=list)
 
     def __post_init__(self):
@@ -94,14 +96,17 @@ class Trainer:
         if self.step == 0:
             self._keep_weights(0)
         started = saved = time.perf_counter()
-        wall_before = self.wall_s
+        started_processor = time.process_time()
+        wall_before, processor_before = self.wall_s, self.processor_s
         with progress_bar() as bar:
             task = bar.add_task("training", total=self.n_steps, completed=self.step, note="")
             while self.step < self.n_steps:
                 self._epoch_losses.append(self._take_step())
                 ends_epoch = self.step % self.batches.steps_per_epoch == 0
+                self.processor_s = processor_before + time.process_time() - started_processor
                 if ends_epoch:
                     self.epoch_wall_s.append(wall_before + time.perf_counter() - started)
+                    self.epoch_processor_s.append(self.processor_s)
                     self._close_epoch()
                 now = time.perf_counter()
                 self.wall_s = wall_before + now - started
@@ -163,6 +168,8 @@ class Trainer:
             "commits": self.commits,
             "history": self.history,
             "epoch_wall_s": self.epoch_wall_s,
+            "processor_s": self.processor_s,
+            "epoch_processor_s": self.epoch_processor_s,
             "epoch_losses": self._epoch_losses,
         }
         save_checkpoint(self.checkpoint, state, self.fingerprint)
@@ -183,3 +190,4 @@ class Trainer:
             self.commits = list(dict.fromkeys(state["commits"] + self.commits))
         self.history, self._epoch_losses = state["history"], state["epoch_losses"]
         self.epoch_wall_s = state.get("epoch_wall_s", [])
+        self.processor_s, self.epoch_processor_s = state.get("processor_s", 0.0), state.get("epoch_processor_s", [])

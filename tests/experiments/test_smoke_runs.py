@@ -156,9 +156,13 @@ def test_weight_spectra_sum_to_the_squared_norm(record):
 
 def test_the_rate_that_was_best_on_held_out_images_is_the_one_trained_with(record):
     found = record("spectral_newton")
-    tried = {entry["learning_rate"]: entry["accuracy"] for entry in found["measurements"]["tuning"]}
-    assert len(tried) == 3
-    assert tried[found["measurements"]["learning_rate"]] == max(value for value in tried.values() if value is not None)
+    measured = found["measurements"]
+    tried = {(entry["learning_rate"], entry["weight_decay"]): entry["accuracy"] for entry in measured["tuning"]}
+    assert len(tried) == 4 and next(iter(tried)) == pytest.approx((0.01, 0.05))
+    best = max(value for value in tried.values() if value is not None)
+    assert tried[measured["learning_rate"], measured["weight_decay"]] == best
+    seconds = found["provenance"]["epoch_processor_s"]
+    assert len(seconds) == 2 and 0 < seconds[0] < seconds[1]
     assert found["provenance"]["data"]["n_train"] == 256  # all of them, when it counts
 
 

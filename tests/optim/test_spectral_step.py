@@ -183,7 +183,7 @@ def test_the_gradient_is_left_as_it_was():
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-@pytest.mark.parametrize("alpha", [1, 2])
+@pytest.mark.parametrize("alpha", [0, 1, 2])
 def test_a_gradient_that_is_not_finite_is_refused(value, alpha):
     gradient = draw(3, 4, dtype=torch.float32)
     gradient[1, 2] = value
@@ -191,10 +191,16 @@ def test_a_gradient_that_is_not_finite_is_refused(value, alpha):
         spectral_step(gradient, alpha, 0.1)
 
 
+def test_without_curvature_the_step_is_the_gradient_over_one_plus_the_damping():
+    gradient = draw(3, 4)
+    U, sigma, Vt = torch.linalg.svd(gradient, full_matrices=False)
+    assert_close(spectral_step(gradient, 0, 0.1), U @ torch.diag(sigma / (sigma**0 + 0.1)) @ Vt, 1e-12, 1e-14)
+
+
 def test_bad_arguments_are_named():
     gradient = draw(3, 4)
-    for alpha in (0, -1.0, float("nan"), float("inf")):
-        with pytest.raises(InputError, match="alpha: expected a positive number"):
+    for alpha in (-1.0, float("nan"), float("inf")):
+        with pytest.raises(InputError, match="alpha: expected a number that is not negative"):
             spectral_step(gradient, alpha, 0.1)
     for damping in (-1e-9, float("nan"), float("inf")):
         with pytest.raises(InputError, match="damping: expected a number that is not negative"):
