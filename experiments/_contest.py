@@ -9,7 +9,7 @@ from experiments._kernels import trusted_layout
 from experiments._runner import Run
 from experiments._search import search
 from experiments._training import TrainedModel, trained_model
-from layercurv.data import ImageData
+from layercurv.data import ImageData, TextWindows
 from layercurv.errors import InputError
 
 
@@ -17,7 +17,7 @@ from layercurv.errors import InputError
 class Contestant:
     """One optimiser, tuned and trained."""
 
-    data: ImageData
+    data: ImageData | TextWindows
     trained: TrainedModel
     tuning: list[dict]  # one entry per trial, in order
     learning_rate: float  # the one chosen
@@ -58,11 +58,11 @@ class Contestant:
         }
 
 
-def contest_data(run: Run) -> ImageData:
+def contest_data(run: Run) -> ImageData | TextWindows:
     """Load the data all contestants train on.
 
     Args:
-        run: The run; `contest.train_limit` keeps the first images only.
+        run: The run; `contest.train_limit` keeps the first samples only.
 
     Returns:
         The data.
@@ -70,11 +70,12 @@ def contest_data(run: Run) -> ImageData:
     return load_data(run).limited(run.cfg.contest.train_limit, None)
 
 
-def compete(run: Run, data: ImageData) -> Contestant:
+def compete(run: Run, data: ImageData | TextWindows) -> Contestant:
     """Tune rate and weight decay in short trials on held-out training images, then train on all of them with the best.
 
     The trials use one seed of their own, so they are the same for all seeds of the contest and shared by them. All
-    contestants get the same number of them, spent by the same rule (`_search.search`).
+    contestants get the same number of them, spent by the same rule (`_search.search`). Of images the most accurate trial
+    is the best, of a language model that with the least loss.
 
     Args:
         run: The run; `contest.trials` is the budget.
@@ -91,9 +92,15 @@ def compete(run: Run, data: ImageData) -> Contestant:
     held_out = data.validation_split(cfg.n_validation).limited(cfg.trials.train_limit, None)
     trusted_layout(run, held_out)  # here, lest an error of it pass for a rate that diverged
 
-    def accuracy(point: tuple[float, float]) -> float | None:
+    def score(point: tuple[float, float]) -> float | None:
         nonlocal tuning_s
-        entry = {"learning_rate": point[0], "weight_decay": point[1], "accuracy": None, "missing": {}}
+        entry = {
+            "learning_rate": point[0],
+            "weight_decay": point[1],
+            "accuracy": None,
+            "mean_loss": None,
+            "missing": {},
+        }
         tuning.append(entry)
         trial = run.with_settings(
             {
@@ -109,14 +116,14 @@ def compete(run: Run, data: ImageData) -> Contestant:
         try:
             trained = trained_model(trial, held_out)
         except InputError as error:  # diverged: a result of the trial, not of the experiment
-            entry["missing"]["accuracy"] = str(error)
-        else:
-            entry["accuracy"] = trained.summary["test_accuracy"]
-            tuning_s += trained.wall_s
-        return entry["accuracy"]
+            entry["missing"] = dict.fromkeys(("accuracy", "mean_loss"), str(error))
+            return None
+        tuning_s += trained.wall_s
+        entry["accuracy"], entry["mean_loss"] = (trained.summary[f"test_{key}"] for key in ("accuracy", "mean_loss"))
+        return entry["accuracy"] if isinstance(data, ImageData) else -entry["mean_loss"]
 
     start = (cfg.start.learning_rate, run.cfg.optimizer.weight_decay)
-    found = search(accuracy, start, (cfg.trials.rate_factor, cfg.trials.decay_factor), cfg.trials.count)
+    found = search(score, start, (cfg.trials.rate_factor, cfg.trials.decay_factor), cfg.trials.count)
     if found.scores[found.best] is None:
         raise InputError(f"contest.trials: training diverged at each of {list(found.scores)}; start from a lower rate")
     rate, decay = found.best
@@ -124,7 +131,7 @@ def compete(run: Run, data: ImageData) -> Contestant:
     return Contestant(data, trained_model(best, data), tuning, rate, decay, found.is_inside, tuning_s)
 
 
-def measured_exponents(run: Run, data: ImageData, exponent: str) -> dict[str, float]:
+def measured_exponents(run: Run, data: ImageData | TextWindows, exponent: str) -> dict[str, float]:
     """Measure each layer's exponent on a network trained by AdamW with the tuning seed.
 
     Args:

@@ -38,6 +38,57 @@ class TextWindows:
         names = ("train_inputs", "train_targets", "test_inputs", "test_targets")
         return replace(self, **{name: getattr(self, name).to(device) for name in names})
 
+    def limited(self, n_train: int | None, n_test: int | None) -> "TextWindows":
+        """Keep the first windows of each split.
+
+        Args:
+            n_train: How many training windows to keep; None keeps all.
+            n_test: How many test windows to keep; None keeps all.
+
+        Returns:
+            The smaller data set; its provenance says how many windows it holds.
+
+        Raises:
+            InputError: If a limit is not positive or exceeds what there is.
+        """
+        for split, limit, inputs in (("train", n_train, self.train_inputs), ("test", n_test, self.test_inputs)):
+            if limit is not None and not 0 < limit <= len(inputs):
+                raise InputError(f"data.{split}_limit: expected 1 to {len(inputs)} windows, got {limit}")
+        train, test = slice(n_train), slice(n_test)
+        return self._with_windows(
+            self.train_inputs[train], self.train_targets[train], self.test_inputs[test], self.test_targets[test]
+        )
+
+    def validation_split(self, n_validation: int) -> "TextWindows":
+        """Put the last training windows in the place of the test windows, for choices that must not see those.
+
+        Args:
+            n_validation: How many.
+
+        Returns:
+            The data without its test windows; its provenance says how many windows it holds.
+
+        Raises:
+            InputError: If no training window would be left.
+        """
+        n = len(self.train_inputs) - n_validation
+        if not 0 < n < len(self.train_inputs):
+            raise InputError(f"n_validation: expected 1 to {len(self.train_inputs) - 1} windows, got {n_validation}")
+        return self._with_windows(
+            self.train_inputs[:n], self.train_targets[:n], self.train_inputs[n:], self.train_targets[n:]
+        )
+
+    def _with_windows(self, train_inputs, train_targets, test_inputs, test_targets) -> "TextWindows":
+        counts = {"n_train": len(train_inputs), "n_test": len(test_inputs)}
+        return replace(
+            self,
+            train_inputs=train_inputs,
+            train_targets=train_targets,
+            test_inputs=test_inputs,
+            test_targets=test_targets,
+            provenance=self.provenance | counts,
+        )
+
     def training_batches(self, batch_size: int, seed: int) -> "TextBatches":
         """Cut the training windows into shuffled batches.
 

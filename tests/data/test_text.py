@@ -95,6 +95,19 @@ def test_a_data_set_that_is_not_on_the_hub_says_so(poem):
         load_text("poem", None, "text", "train", "test", 8)
 
 
+def test_windows_held_out_are_the_last_ones_and_none_of_them_is_trained_on(poem):
+    data = load(poem)
+    held_out = data.validation_split(2).limited(3, 1)
+    n = len(data.train_inputs)
+    assert torch.equal(held_out.test_inputs, data.train_inputs[n - 2 : n - 1])
+    assert torch.equal(held_out.train_targets, data.train_targets[:3])
+    assert (held_out.provenance["n_train"], held_out.provenance["n_test"]) == (3, 1)
+    with pytest.raises(InputError, match=f"n_validation: expected 1 to {n - 1} windows, got {n}"):
+        data.validation_split(n)
+    with pytest.raises(InputError, match=f"data.train_limit: expected 1 to {n} windows, got 0"):
+        data.limited(0, None)
+
+
 def test_every_window_of_an_epoch_comes_once_and_in_another_order_the_next(poem):
     data = load(poem)
     batches = data.training_batches(2, seed=0)
