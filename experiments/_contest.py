@@ -74,8 +74,8 @@ def compete(run: Run, data: ImageData | TextWindows) -> Contestant:
     """Tune rate and weight decay in short trials on held-out training images, then train on all of them with the best.
 
     The trials use one seed of their own, so they are the same for all seeds of the contest and shared by them. All
-    contestants get the same number of them, spent by the same rule (`_search.search`). Of images the most accurate trial
-    is the best, of a language model that with the least loss.
+    contestants get the same number of them, spent by the same rule (`_search.search`). The best is the most accurate of
+    trials on images, and that of least loss of language models.
 
     Args:
         run: The run; `contest.trials` is the budget.

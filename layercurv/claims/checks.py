@@ -65,9 +65,9 @@ def _equivalence_p(sample: np.ndarray, reference: np.ndarray, margin: float) -> 
         raise NotEvaluable(str(error)) from error
 
 
-def _difference_end(end: int, sample: np.ndarray, reference: np.ndarray, _: float) -> float:
+def _difference_end(end: int, paired: bool, sample: np.ndarray, reference: np.ndarray, _: float) -> float:
     try:
-        return difference_interval(sample, reference)[end]
+        return difference_interval(sample, reference, paired)[end]
     except InputError as error:
         raise NotEvaluable(str(error)) from error
 
@@ -76,10 +76,15 @@ def _difference_end(end: int, sample: np.ndarray, reference: np.ndarray, _: floa
 # same is claimed by `equivalence_p` only: a difference that is not significant shows nothing.
 COMPARISONS: dict[str, Callable[[np.ndarray, np.ndarray, float], float]] = {
     "mean_difference": lambda sample, reference, _: float(sample.mean() - reference.mean()),
-    "mean_difference_low": partial(_difference_end, 0),
-    "mean_difference_high": partial(_difference_end, 1),
+    "mean_difference_low": partial(_difference_end, 0, False),
+    "mean_difference_high": partial(_difference_end, 1, False),
+    "paired_difference_low": partial(_difference_end, 0, True),
+    "paired_difference_high": partial(_difference_end, 1, True),
     "equivalence_p": _equivalence_p,
 }
+
+
+PAIRED = ("paired_difference_low", "paired_difference_high")  # of those, what takes the records two by two
 
 
 # What becomes of measurements and the predictions made of them beforehand, item by item.

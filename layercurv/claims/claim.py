@@ -42,7 +42,7 @@ class Claim:
     draws: str | None = (
         None  # of a forecast: JMESPath, lists of draws in each reference record, in the order of `select`
     )
-    paired_on: str | None = None  # of a forecast: JMESPath that must find the same in record and reference
+    paired_on: str | None = None  # of forecasts and pairs: JMESPath that must find the same in record and reference
     file: str = ""  # the claims file
     line: int = 0  # of its id in that file
 

@@ -123,6 +123,8 @@ def recompute(claim: Claim, records: SealedRecords) -> tuple[float, tuple[float,
         return forecast_quality(values, _paired_draws(claim, records), claim.reduce) * factor, tuple(values)
     if claim.reference:
         others = [_values(claim, name, records) for name in claim.reference]
+        if claim.paired_on is not None:
+            _require_pairs(claim, records)
         groups = [[reduce_values(values, claim.within) for values in group] for group in (per_record, others)]
         margin = float(claim.margin) / factor if claim.margin else 0.0
         found = compare_values(*groups, claim.reduce, margin)
@@ -133,16 +135,19 @@ def recompute(claim: Claim, records: SealedRecords) -> tuple[float, tuple[float,
 
 def _paired_draws(claim: Claim, records: SealedRecords) -> list:
     draws = []
+    _require_pairs(claim, records)
     for measured, predicted in zip(claim.records, claim.reference, strict=True):
         found = _selected(claim.draws, predicted, records)
-        if _selected(claim.paired_on, measured, records) != _selected(claim.paired_on, predicted, records):
-            raise NotEvaluable(
-                f"{predicted} predicts something else than {measured} measures: {claim.paired_on} differs"
-            )
         if len(found) != len(_values(claim, measured, records)):
             raise NotEvaluable(f"{predicted}: expected as many predictions as values of {measured}, got {len(found)}")
         draws += found
     return draws
+
+
+def _require_pairs(claim: Claim, records: SealedRecords) -> None:
+    for one, other in zip(claim.records, claim.reference, strict=True):
+        if _selected(claim.paired_on, one, records) != _selected(claim.paired_on, other, records):
+            raise NotEvaluable(f"{other} is not the counterpart of {one}: {claim.paired_on} differs")
 
 
 class _Unusable(NotEvaluable):

@@ -4,7 +4,7 @@ import re
 from decimal import Decimal
 from pathlib import Path
 
-from layercurv.claims.checks import CHECKS, COMPARISONS, FORECASTS, REDUCERS, UNITS, accepted_interval
+from layercurv.claims.checks import CHECKS, COMPARISONS, FORECASTS, PAIRED, REDUCERS, UNITS, accepted_interval
 from layercurv.claims.claim import Claim
 from layercurv.claims.closed_toml import (
     DOCUMENTS,
@@ -114,12 +114,13 @@ def _validate(claim: Claim) -> None:
         raise InputError("a record is listed twice")
     if claim.reduce in FORECASTS:
         _validate_forecast(claim)
-    elif claim.draws is not None or claim.paired_on is not None:
-        raise InputError(f"expected `draws` and `paired_on` with {', '.join(FORECASTS)} only, got {claim.reduce}")
+    elif claim.draws is not None:
+        raise InputError(f"expected `draws` with {', '.join(FORECASTS)} only, got {claim.reduce}")
     else:
         choose("reducer", claim.reduce, COMPARISONS if claim.reference else REDUCERS)
         if claim.reference and claim.within is None:
             raise InputError("a comparison takes one value of each record: name the reducer in `within`")
+        _validate_pairs(claim)
     if (claim.reduce == "equivalence_p") != (claim.margin is not None):
         raise InputError("expected a margin with equivalence_p, and with nothing else")
     choose("check", claim.check, CHECKS)
@@ -144,6 +145,18 @@ def _validate_forecast(claim: Claim) -> None:
         raise InputError(f"{claim.reduce} compares item by item: leave out `within`")
     compiled(claim.draws)
     compiled(claim.paired_on)
+
+
+def _validate_pairs(claim: Claim) -> None:
+    if (claim.reduce in PAIRED) != (claim.paired_on is not None):
+        raise InputError(f"expected `paired_on` with {', '.join((*PAIRED, *FORECASTS))}, and with nothing else")
+    if claim.paired_on is not None:
+        if len(claim.reference) != len(claim.records):
+            raise InputError(
+                f"{claim.reduce} takes one reference record for each record; got {len(claim.records)} records and "
+                f"{len(claim.reference)} references"
+            )
+        compiled(claim.paired_on)
 
 
 def _validate_record(claim: Claim, record: str) -> None:

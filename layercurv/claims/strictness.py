@@ -15,7 +15,10 @@ from layercurv.claims.claim import Claim
 LEVELS = ("0.05", "0.01")  # of a test
 ROUNDING = Decimal("1e-6")  # the most that is left of an identity in float64, on values around one
 IDENTITIES = ("stored_", "slope_sum_", "sampled_identity_")  # quantities that are zero but for rounding begin so
-_EXTREMES = {"rounded_up": ("max", "mean_difference_high"), "rounded_down": ("min", "mean_difference_low")}
+_EXTREMES = {
+    "rounded_up": ("max", "mean_difference_high", "paired_difference_high"),
+    "rounded_down": ("min", "mean_difference_low", "paired_difference_low"),
+}
 _WIDEST = Decimal("0.1")  # of a value, that a tolerance may be
 
 

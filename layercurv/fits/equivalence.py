@@ -53,12 +53,13 @@ def equivalence_test(sample, reference, margin: float, paired: bool) -> dict:
     }
 
 
-def difference_interval(sample, reference) -> tuple[float, float]:
-    """Compute Welch's 95 % confidence interval of mean(sample) - mean(reference).
+def difference_interval(sample, reference, paired: bool = False) -> tuple[float, float]:
+    """Compute the 95 % confidence interval of mean(sample) - mean(reference): Welch's, or Student's of the pairs.
 
     Args:
         sample: Values of one method, shape [n], n >= 2.
-        reference: Values of the other, shape [n'], n' >= 2, independent of the first.
+        reference: Values of the other, shape [n'], n' >= 2: independent of the first, or in the same order if paired.
+        paired: Take the differences of pairs, such as runs with the same start and the same batches.
 
     Returns:
         Lower and upper end, in the unit of the values. That it holds zero shows no equality; `equivalence_test` can.
@@ -69,8 +70,8 @@ def difference_interval(sample, reference) -> tuple[float, float]:
     Source: Welch (1947), The generalization of "Student's" problem when several different population variances are
     involved.
     """
-    sample, reference = _checked(sample, reference, paired=False)
-    error, freedom = _standard_error(sample, reference, paired=False)
+    sample, reference = _checked(sample, reference, paired)
+    error, freedom = _standard_error(sample, reference, paired)
     difference, half = float(sample.mean() - reference.mean()), t_quantile(freedom, 1 - LEVEL / 2) * error
     return difference - half, difference + half
 

@@ -56,6 +56,24 @@ def test_the_ends_of_the_interval_are_welchs(six, end):
     assert gate(six) == 2
 
 
+@pytest.mark.parametrize("end", ["low", "high"])
+def test_the_ends_of_the_paired_interval_are_students_of_the_differences(six, end):
+    interval = stats.ttest_rel(FIRST, SECOND).confidence_interval(0.95)
+    points = 100 * getattr(interval, end)
+    fields = {"reduce": f"paired_difference_{end}", "unit": "points", "paired_on": "provenance.device"}
+    for shift, code in ((0, 0), (0.02, 1), (-0.02, 1)):
+        write_claims(six, claim(f"{points + shift:.2f}", **fields))
+        assert gate(six) == code
+    for broken, code in (
+        ({"paired_on": None}, 2),
+        ({"reduce": "mean_difference"}, 2),
+        ({"reference": NAMES[3:5]}, 2),
+        ({"paired_on": "provenance.seed"}, 3),  # these seeds are others
+    ):
+        write_claims(six, claim(f"{points:.2f}", **fields | broken))
+        assert gate(six) == code
+
+
 @pytest.mark.parametrize("margin", [0.005, 0.03])
 def test_equivalence_is_shown_by_two_one_sided_tests(six, margin):
     lower = stats.ttest_ind([x + margin for x in FIRST], SECOND, equal_var=False, alternative="greater").pvalue

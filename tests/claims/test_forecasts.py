@@ -63,7 +63,7 @@ def test_every_quality_is_what_the_reference_finds(house, forecast):
 def test_a_forecast_of_another_network_is_no_forecast(house):
     write(house, REFERENCE[0], predicted(1))
     verdict = judge(claim_of(house), SealedRecords(house / "results"))
-    assert verdict.status.value == "missing" and "predicts something else" in verdict.detail
+    assert verdict.status.value == "missing" and "is not the counterpart of" in verdict.detail
 
 
 def test_a_layer_without_prediction_is_not_left_out(house):

@@ -44,6 +44,12 @@ def test_the_interval_of_a_difference_is_welchs():
     assert_close(found, (0.03 - half, 0.03 + half), 1e-9)
 
 
+def test_the_interval_of_pairs_is_students():
+    base, shift = with_moments(90, 5, 8), with_moments(0.2, 0.3, 8, 1)
+    half = stdtrit(7, 0.975) * 0.3 / np.sqrt(8)
+    assert_close(difference_interval(base + shift, base, paired=True), (0.2 - half, 0.2 + half), 1e-9)
+
+
 def test_the_interval_holds_the_difference_in_95_percent_of_draws():
     rng = np.random.default_rng(0)
     hits = 0
