@@ -46,16 +46,16 @@ def record(folder, experiment, variant):
 
 
 def differences(one, other, null=(), where=""):
-    """Places where two parts of a record differ: numbers in lists relative to themselves, others to no less than 1."""
+    """Where two parts of a record differ: in lists each number but for zeros, elsewhere relative to no less than 1."""
     if isinstance(one, dict):
         null = one.get("is_null", null)
         assert one.keys() == other.keys(), where
         return [found for key in one for found in differences(one[key], other[key], null, f"{where}.{key}")]
     if isinstance(one, list) and one and isinstance(one[0], float):
         usable = [k for k in range(len(one)) if not (len(null) == len(one) and null[k])]
-        return [
-            f"{where}[{k}]: {one[k]} {other[k]}" for k in usable if not math.isclose(one[k], other[k], rel_tol=1e-12)
-        ]
+        zero = 1e-15 * max(map(abs, one))
+        close = {k: math.isclose(one[k], other[k], rel_tol=1e-12, abs_tol=zero) for k in usable}
+        return [f"{where}[{k}]: {one[k]} {other[k]}" for k in usable if not close[k]]
     if isinstance(one, list):
         pairs = enumerate(zip(one, other, strict=True))
         return [found for k, pair in pairs for found in differences(*pair, null, f"{where}[{k}]")]
