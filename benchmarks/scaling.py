@@ -113,7 +113,7 @@ def gradient(shape: Shape) -> int:
 def by_columns(shape: Shape, n_columns: int, K: int) -> int:
     """Count the `ggn` engine on all layers: every column pulled back to the first layer, and projected on the way.
 
-    (C + 1) (F_1 + sum_l 2 P m K) + sum_l 2 P n K; one column more for the slopes.
+    F + A + (C + 2) F_1 + sum_l 2 P K (n + (C + 1) m); one column more for the slopes, and one that tells samples apart.
 
     Args:
         shape: The network.
@@ -123,14 +123,15 @@ def by_columns(shape: Shape, n_columns: int, K: int) -> int:
     Returns:
         Operations.
     """
-    projected = sum(2 * layer.P * layer.m * K for layer in shape.layers)
-    return (n_columns + 1) * (shape.behind()[0] + projected) + sum(2 * layer.P * layer.n * K for layer in shape.layers)
+    projected = sum(2 * layer.P * K * (layer.n + (n_columns + 1) * layer.m) for layer in shape.layers)
+    return shape.forward + (n_columns + 2) * shape.behind()[0] + projected
 
 
 def by_tangents(shape: Shape, K: int) -> int:
     """Count the `tangent` engine on all layers: each direction pushed through what lies behind its layer.
 
-    K sum_l F_l, twice that for a smooth network, whose second derivatives travel beside the first.
+    2 (F + A) + K sum_l (F_l + 2 P (m + n)), with 2 F_l for a smooth network, whose second derivatives travel beside the
+    first.
 
     Args:
         shape: The network.
@@ -139,7 +140,8 @@ def by_tangents(shape: Shape, K: int) -> int:
     Returns:
         Operations.
     """
-    return (1 + shape.is_smooth) * K * sum(shape.behind())
+    begun = sum(2 * layer.P * (layer.m + layer.n) for layer in shape.layers)
+    return 2 * shape.forward + K * ((1 + shape.is_smooth) * sum(shape.behind()) + begun)
 
 
 def curvature(shape: Shape, n_columns: int, K: int) -> tuple[int, str]:
@@ -160,7 +162,7 @@ def curvature(shape: Shape, n_columns: int, K: int) -> tuple[int, str]:
 def factors(shape: Shape, n_columns: int) -> int:
     """Count the Kronecker factors: a forward pass, the columns pulled back, and the products of inputs and columns.
 
-    F + A + (C + 1) (F_1 + sum_l 2 P m^2) + sum_l 2 P n^2.
+    F + A + (C + 2) F_1 + sum_l 2 P (n^2 + (C + 1) m^2).
 
     Args:
         shape: The network.
@@ -169,9 +171,8 @@ def factors(shape: Shape, n_columns: int) -> int:
     Returns:
         Operations.
     """
-    outputs = sum(2 * layer.P * layer.m**2 for layer in shape.layers)
-    inputs = sum(2 * layer.P * layer.n**2 for layer in shape.layers)
-    return shape.forward + (n_columns + 1) * (shape.behind()[0] + outputs) + inputs
+    products = sum(2 * layer.P * (layer.n**2 + (n_columns + 1) * layer.m**2) for layer in shape.layers)
+    return shape.forward + (n_columns + 2) * shape.behind()[0] + products
 
 
 def memory(shape: Shape, K: int, micro_batch: int, with_factors: bool) -> dict[str, int]:
