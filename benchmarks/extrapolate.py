@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from benchmarks.networks import gpt2
 from benchmarks.scaling import Shape, curvature, factors, gradient, memory, sent, shape_of
 from layercurv.cpu import cpu_name
 from layercurv.curvature import CrossEntropy, directional_curvature, mean_gradients, weight_layers
@@ -150,13 +149,17 @@ def small_networks() -> list[Timed]:
         What was found.
     """
     torch.manual_seed(0)
-    images = torch.randn(16, 3, 32, 32)
-    few, many = (resnet18_cifar(width=16, n_classes=n).eval() for n in (10, 1000))
-    tokens = torch.randint(0, 257, (2, 129))
+    images = torch.randn(8, 3, 32, 32)
+    few, many = resnet18_cifar(width=16, n_classes=10).eval(), resnet18_cifar(width=8, n_classes=1000).eval()
+    sizes = {"vocab_size": 257, "n_positions": 64, "n_embd": 128, "n_layer": 1, "n_head": 4}
+    special = {"bos_token_id": None, "eos_token_id": None}
+    config = transformers.GPT2Config(**sizes, **special, use_cache=False, tie_word_embeddings=False)
+    tokens = torch.randint(0, 257, (2, 65))
+    text = transformers.GPT2LMHeadModel(config).eval(), (tokens[:, :-1], tokens[:, 1:])
     return [
-        timed("ResNet-18, width 16, 10 classes", few, (images, torch.randint(10, (16,))), 10, False),
-        timed("ResNet-18, width 16, 1000 classes", many, (images, torch.randint(1000, (16,))), 1000, False),
-        timed("GPT-2, 2 x 384, 128 tokens", gpt2(2).eval(), (tokens[:, :-1], tokens[:, 1:]), 128 * 257, True),
+        timed("ResNet-18, width 16, 10 classes, 32 px", few, (images, torch.randint(10, (8,))), 10, False),
+        timed("ResNet-18, width 8, 1000 classes, 32 px", many, (images[:2], torch.randint(1000, (2,))), 1000, False),
+        timed("GPT-2, 1 block of width 128, 64 tokens", *text, 64 * 257, True),
     ]
 
 

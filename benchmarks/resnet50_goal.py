@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 
 from layercurv.curvature import CrossEntropy, directional_curvature, gradient_directions, weight_layers
-from layercurv.models.vision_import import torchvision
+from layercurv.models import resnet50
 
 GOAL_S = 120.0
 LIMIT_S = 220.0  # no longer than that; a measurement that would take longer is measured on fewer samples
@@ -31,7 +31,14 @@ class Found:
 
 
 def measured(
-    device: torch.device, n_samples: int, micro_batch: int, image_size: int, n_classes: int, top_k: int, limit_s: float
+    device: torch.device,
+    n_samples: int,
+    micro_batch: int,
+    image_size: int = 224,
+    width: int = 64,
+    n_classes: int = 1000,
+    top_k: int = 20,
+    limit_s: float = LIMIT_S,
 ) -> Found:
     """Time directions and curvatures of all layers.
 
@@ -40,6 +47,7 @@ def measured(
         n_samples: B.
         micro_batch: Samples at a time.
         image_size: Pixels.
+        width: Of the first stage.
         n_classes: Classes.
         top_k: K.
         limit_s: If two micro-batches say that all would take longer, only as many are measured as fit.
@@ -48,7 +56,7 @@ def measured(
         What was found.
     """
     torch.manual_seed(0)
-    model = torchvision.models.resnet50(num_classes=n_classes).eval().to(device)
+    model = resnet50(width, n_classes, small_images=False).eval().to(device)
     layers, n_batches = weight_layers(model), n_samples // micro_batch
     draws = torch.Generator().manual_seed(1)
 
@@ -90,7 +98,7 @@ def main() -> int:
         print(f"resnet50_goal: torch {torch.__version__} sees no CUDA device; nothing was measured", file=sys.stderr)
         return 1
     device = torch.device("cuda")
-    found = measured(device, options.samples, options.micro_batch, 224, 1000, 20, LIMIT_S)
+    found = measured(device, options.samples, options.micro_batch)
     how = "measured" if found.n_measured == found.n_samples else f"extrapolated from {found.n_measured} samples"
     print(
         f"{found.seconds:.1f} s, {how}, for {found.n_layers} layers, K = 20, B = {found.n_samples} at 224 px by "

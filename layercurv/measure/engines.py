@@ -70,7 +70,7 @@ class Engines:
         totals = self.exchange.sums(list(mine.sums.values()))
         used, counts = zip(*self.exchange.gathered((mine.used, mine.n_samples)), strict=True)
         named = dict(zip(mine.sums, totals, strict=True))
-        return GradientSums(named, frozenset().union(*used), sum(counts)).means()
+        return GradientSums(named, frozenset[str]().union(*used), sum(counts)).means()
 
     def gradient_directions(
         self, layers: list[WeightLayer], top_k: int, advance: Callable[[int], None] | None = None
@@ -147,7 +147,11 @@ class Engines:
             InputError: In every process if in any.
         """
         given = self.model, self.loss, self._up_to_mine, layers, visitors, self.first + n_done
-        after = after_batch and (lambda n: after_batch(n - self.first))
+
+        def after(n: int) -> None:
+            if after_batch is not None:
+                after_batch(n - self.first)
+
         self.exchange.together(lambda: sweep(*given, after, **options))
         if self.exchange.size > 1:
             for visitor in visitors:
@@ -219,7 +223,10 @@ def _joined(parts: list[dict[str, Any]]) -> LayerCurvature:
         values = [part[field] for part in parts]
         if any(value is None for value in values):
             return None
-        total: torch.Tensor = sum(part["n_samples"] / n_samples * v for part, v in zip(parts, values, strict=True))
+        first, *others = (part["n_samples"] / n_samples * v for part, v in zip(parts, values, strict=True))
+        total: torch.Tensor = first
+        for other in others:
+            total = total + other
         return total
 
     def listed(field: str) -> torch.Tensor | None:

@@ -151,5 +151,6 @@ def of_layers(name, device):
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_the_goals_benchmark_measures_all_layers(device):
-    found = measured(torch.device(device), n_samples=4, micro_batch=2, image_size=32, n_classes=5, top_k=2, limit_s=1e9)
+    small = {"image_size": 32, "width": 2, "n_classes": 5, "top_k": 2, "limit_s": 1e9}
+    found = measured(torch.device(device), n_samples=4, micro_batch=2, **small)
     assert found.n_layers == 54 and found.n_measured == 4 and found.seconds > 0
