@@ -15,7 +15,7 @@ ARCHIVE_STAMP := $(ARCHIVE)/all-$(call checksum,requirements/archive.txt require
 TESTS := $(RUN) -m pytest --numprocesses auto --dist loadfile --max-worker-restart 0
 
 .PHONY: all accept help verify audit figures drawn paper report test test-all archive bytes fuzz mutate mutate-code lint types docs bench bench-triplets \
-	bench-optimizers bench-triplets experiment cluster faults queue reproduce table freeze lock clean
+	bench-optimizers bench-triplets experiment cluster faults gpu-check scale queue reproduce table freeze lock clean
 .DELETE_ON_ERROR:
 
 all: ## Verify claims, draw figures, compile the paper (no torch, no GPU)
@@ -82,6 +82,12 @@ cluster: $(FULL) ## A sweep on a real Slurm of this machine, nodes and jobs kill
 
 faults: $(FULL) ## Kills, full disks, damaged files: is anything ever lost? (half an hour)
 	$(RUN) -m tests.faults
+
+gpu-check: $(FULL) ## On a machine with a GPU: engines against float64 on the CPU, then the goal on ResNet-50 (at most 8 minutes)
+	$(RUN) -m benchmarks.gpu_check
+
+scale: $(FULL) ## What a measurement costs here, and on 1, 8 and 64 devices: ARGS='--device-tflops 50' (about 3 minutes)
+	$(RUN) -m benchmarks.extrapolate $(ARGS)
 
 bytes: $(LIGHT) ## `make all` in every environment this machine has, one SHA-256 each (10 minutes): PYTHONS='/opt/python3.14/bin/python3 ...'
 	$(RUN) -m tests.same_bytes $(PYTHONS)

@@ -8,7 +8,7 @@ from experiments._runner import Run
 from layercurv.curvature import ENGINES, CrossEntropy, WeightLayer
 from layercurv.data import ImageData, TextWindows
 from layercurv.errors import InputError, choose
-from layercurv.measure import AlphaMap, Check, alpha_map, matching_layers
+from layercurv.measure import AlphaMap, Check, Engines, alpha_map, matching_layers
 
 
 def layer_patterns(run: Run) -> list[str]:
@@ -34,6 +34,20 @@ def chosen_layers(run: Run, model: nn.Module) -> list[WeightLayer]:
         The layers, in the order the network registers them.
     """
     return matching_layers(model, layer_patterns(run))
+
+
+def engines(run: Run, model: nn.Module, batches: list) -> Engines:
+    """Give what measures a network on some samples, in all processes of the run together.
+
+    Args:
+        run: The run.
+        model: The network, in eval mode.
+        batches: Micro-batches.
+
+    Returns:
+        The engines.
+    """
+    return Engines(model, CrossEntropy(), batches, run.exchange)
 
 
 def engine_check(run: Run) -> Check:
@@ -104,6 +118,7 @@ def measure_layers(run: Run, model: nn.Module, batches: list[tuple[torch.Tensor,
         seed=run.cfg.seed,
         checkpoint=path,
         checkpoint_s=cfg.checkpoint_s,
+        exchange=run.exchange,
     )
 
 
@@ -119,4 +134,5 @@ def measure_spectra(run: Run, model: nn.Module, batches: list) -> list[dict]:
         One spectrum entry per layer.
     """
     given = model, CrossEntropy(), batches, run.cfg.curvature.top_k
-    return alpha_map(*given, layers=layer_patterns(run), decompose=False, check=None).entries
+    options = {"decompose": False, "check": None, "exchange": run.exchange}
+    return alpha_map(*given, layers=layer_patterns(run), **options).entries

@@ -13,7 +13,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException
 from omegaconf import DictConfig
 
+from experiments._processes import be_one_of_several, is_first, leave_others, n_processes, tell
 from layercurv.errors import InputError
+from layercurv.exchange import LostProcessError
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = str(ROOT / "configs")
@@ -23,7 +25,7 @@ STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)  # wh
 warnings.filterwarnings("ignore", r"\s*'hydra/launcher/\w+' is validated against ConfigStore schema")
 
 
-def be_main(config: str, task: Callable[[DictConfig], None]) -> None:
+def be_main(config: str, task: Callable[[DictConfig], None], processes: bool = False) -> None:
     """Compose the settings from the command line and run the task on them, or on each variant of a sweep (`-m`).
 
     A sweep's other variants still run if one fails, on this machine, in other processes or on a cluster
@@ -32,11 +34,19 @@ def be_main(config: str, task: Callable[[DictConfig], None]) -> None:
     Args:
         config: Name of the primary configuration.
         task: What to do with the composed settings.
+        processes: Whether several processes, as `torchrun` starts them, can do it together.
 
     Raises:
         SystemExit: With code 2 on bad input, 1 if a run's process died, 128 + n if signal n stopped this one.
     """
     failed: list[InputError] = []
+    be_one_of_several()
+    if not processes and n_processes() > 1:
+        _end(
+            2,
+            f"{config}: expected one process, got {n_processes()}: its work is not split over samples; start it "
+            "without torchrun (several runs at a time: -m hydra/launcher=joblib)",
+        )
 
     @hydra.main(version_base="1.3", config_path=CONFIGS, config_name=config)
     def main(cfg: DictConfig) -> None:
@@ -44,7 +54,7 @@ def be_main(config: str, task: Callable[[DictConfig], None]) -> None:
         try:
             task(cfg)
         except InputError as error:
-            print(f"error: {error}", file=sys.stderr, flush=True)
+            tell(f"error: {error}")
             failed.append(error)
             if "BasicLauncher" not in HydraConfig.get().launcher["_target_"]:
                 raise  # in another process the list above would not hear of it
@@ -56,6 +66,8 @@ def be_main(config: str, task: Callable[[DictConfig], None]) -> None:
     except (InputError, CompactHydraException) as error:
         hint = "; launchers come with pip install '.[cluster]'" if "hydra_plugins" in str(error) else ""
         _end(2, f"{error} {error.__cause__ or ''}".strip() + hint)
+    except LostProcessError as error:
+        _end(1, f"{error}; the same command goes on from its last checkpoint")
     except _died() as error:
         reason = str(error).strip().partition("\n")[0]
         _end(
@@ -63,6 +75,8 @@ def be_main(config: str, task: Callable[[DictConfig], None]) -> None:
             "a run ended without an answer, killed or out of memory; the same command goes on from its last checkpoint "
             f"({type(error).__name__}: {reason})",
         )
+    finally:
+        leave_others()
     if failed:
         raise SystemExit(2)
 
@@ -76,7 +90,8 @@ def leave_when_told() -> None:
 
 def _leave(number: int, _frame: object) -> None:
     text = f"stopped by {signal.Signals(number).name}: the same command goes on from its last checkpoint\n"
-    os.write(2, text.encode())  # print might have been interrupted itself
+    if is_first():
+        os.write(2, text.encode())  # print might have been interrupted itself
     for again in STOPPING:
         signal.signal(again, signal.SIG_IGN)  # schedulers repeat themselves; the end is under way
     raise SystemExit(128 + number)
@@ -89,5 +104,5 @@ def _died() -> tuple[type[Exception], ...]:
 
 
 def _end(code: int, message: str) -> None:
-    print(f"error: {message}", file=sys.stderr, flush=True)
+    tell(f"error: {message}")
     raise SystemExit(code)

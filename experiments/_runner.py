@@ -1,6 +1,7 @@
 """Run one experiment: name the record, seed, measure, add provenance, validate, write. The only writer of records."""
 
 import datetime
+import os
 import re
 import time
 from collections.abc import Callable
@@ -12,8 +13,10 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from experiments._main import ROOT, be_main
+from experiments._processes import layout, world
 from layercurv.errors import InputError
-from layercurv.files import require_writable
+from layercurv.exchange import Exchange
+from layercurv.files import clear_leftovers, require_writable
 from layercurv.kernels import Kernels, numerics
 from layercurv.results.provenance import fingerprint, git_state, hardware, package_versions
 from layercurv.results.store import RecordName, read_record, write_record
@@ -30,6 +33,7 @@ class Run:
     device: torch.device
     code: str  # commit the code runs from, "+changes" behind it if the tree is dirty
     kernels: Kernels  # what is known of them; shared with the runs made by `with_settings`
+    exchange: Exchange  # the processes that run this together; the first one writes and prints
 
     def checkpoint(self, name: str, *parts: str) -> tuple[Path, str]:
         """Name a checkpoint by the configuration it depends on, so that equal work is found again and shared.
@@ -60,18 +64,19 @@ class Run:
         return replace(self, cfg=cfg)
 
 
-def launch(experiment: str, measure: Callable[[Run], dict]) -> None:
+def launch(experiment: str, measure: Callable[[Run], dict], processes: bool = False) -> None:
     """Be the main program of an experiment script.
 
     Args:
         experiment: Experiment id; also the name of its configuration.
         measure: Returns the record's measurements and, under `provenance`, what it adds to the provenance.
+        processes: Whether several processes can run it together, each on a share of the samples.
     """
 
     def task(cfg: DictConfig) -> None:
         run_one(experiment, measure, cfg, record_variant(cfg), list(HydraConfig.get().overrides.task))
 
-    be_main(experiment, task)
+    be_main(experiment, task, processes)
 
 
 def run_one(
@@ -91,22 +96,31 @@ def run_one(
     """
     name = RecordName(experiment, variant, cfg.scale)
     path = name.path(cfg.place.results)
-    if path.exists() and not cfg.overwrite:
-        _require_same_config(path, recorded_config(cfg))
+    device = _device(cfg.device)
+    exchange = world(device)
+
+    def is_kept() -> bool:
+        if path.exists() and not cfg.overwrite:
+            clear_leftovers(path.parent)
+            _require_same_config(path, recorded_config(cfg))
+            return True
+        require_writable(path.parent)
+        return False
+
+    if exchange.from_first(is_kept):
         print(f"kept {path}: it exists and was made with this configuration; overwrite=true measures again")
         return path
-    for folder in (path.parent, cfg.place.checkpoints):
-        require_writable(folder)
+    exchange.together(lambda: require_writable(cfg.place.checkpoints))
     started = time.perf_counter()
     git = git_state(ROOT)
     code = f"{git['commit'] or 'unknown'}{'+changes' if git['dirty'] else ''}"
-    device = _device(cfg.device)
-    run = Run(cfg, device, code, Kernels(device))
+    run = Run(cfg, device, code, Kernels(device), exchange)
+    _require_processes(run)
     torch.manual_seed(cfg.seed)
     measured = measure(run)
     provenance = _provenance(run, git, overrides) | measured.pop("provenance")
     provenance["wall_s"]["this_run"] = time.perf_counter() - started
-    write_record(cfg.place.results, name, measured, provenance, cfg.overwrite)
+    exchange.from_first(lambda: write_record(cfg.place.results, name, measured, provenance, cfg.overwrite))
     print(f"wrote {path}")
     return path
 
@@ -123,6 +137,8 @@ def recorded_config(cfg: DictConfig) -> dict:
     config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     for key in ("place", "overwrite", "variant", "scale", "sizes"):
         config.pop(key)
+    if config.get("training", {}).get("processes") == 1:  # as every record says that does not speak of it
+        del config["training"]["processes"]
     places = (("data", "root"), ("model", "root"), ("training", "checkpoint_s"), ("curvature", "checkpoint_s"))
     for group, key in places:
         config.get(group, {}).pop(key, None)
@@ -160,6 +176,16 @@ def _require_same_config(path: Path, config: dict) -> None:
         )
 
 
+def _require_processes(run: Run) -> None:
+    size, training = run.exchange.size, run.cfg.get("training") or {}
+    wanted = training.get("processes", 1)
+    if wanted not in (1, size):
+        raise InputError(
+            f"training.processes: expected 1 or the number of processes, {size}, got {wanted}; start them with "
+            f"torchrun --nproc-per-node={wanted}"
+        )
+
+
 def _device(name: str) -> torch.device:
     if name not in ("cpu", "cuda"):
         raise InputError(f"device: expected cpu or cuda, got {name!r}")
@@ -167,6 +193,9 @@ def _device(name: str) -> torch.device:
         raise InputError("device=cuda: this torch sees no CUDA device; use device=cpu, or scale=small")
     # Reduced precision only where a configuration asks for it.
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    if name == "cuda":  # the same bits each time; an operation that has no such form says so once
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
     return torch.device(name)
 
 
@@ -184,4 +213,4 @@ def _provenance(run: Run, git: dict, overrides: list[str]) -> dict:
         "hardware": hardware() | {"gpu": gpu, "n_threads": torch.get_num_threads()},
         "numerics": numerics(run.kernels.layout) | {"kernel_check": run.kernels.facts()},
         "finished_utc": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-    }
+    } | ({"processes": layout(run.exchange, run.device)} if run.exchange.size > 1 else {})

@@ -12,9 +12,11 @@ from experiments._kernels import trusted_layout
 from experiments._runner import Run
 from layercurv.data import ImageData, TextWindows
 from layercurv.errors import InputError
+from layercurv.exchange import Exchange
 from layercurv.optim import build_optimizer
 from layercurv.training import Trainer, TrainingSettings, evaluate, load_checkpoint, put_aside
 
+TOLD = ("step", "history", "wall_s", "commits", "epoch_wall_s", "epoch_processor_s")  # by who trained
 TRAINED_BY = ("model", "data", "optimizer", "training", "device")  # what a trained network depends on
 
 
@@ -30,6 +32,7 @@ class TrainedModel:
     fingerprint: str  # of the configuration it was trained with
     epoch_wall_s: list[float]  # seconds of training at the end of each epoch
     epoch_processor_s: list[float]  # likewise, of processor time
+    exchange: Exchange  # the processes that hold this network
 
     def at_epoch(self, epoch: int) -> nn.Module:
         """Put the weights of an earlier epoch into the network.
@@ -43,6 +46,11 @@ class TrainedModel:
         Raises:
             InputError: If these weights were not kept, or are gone or damaged.
         """
+        state = self.exchange.from_first(lambda: self._snapshot(epoch))
+        self.model.load_state_dict(state)
+        return self.model.eval()
+
+    def _snapshot(self, epoch: int) -> dict:
         device = next(self.model.parameters()).device
         path = self.snapshots.get(epoch)
         if path is None:
@@ -57,8 +65,7 @@ class TrainedModel:
                 f"{path}: expected the weights of epoch {epoch}, found none that are whole; the end of training is "
                 f"put aside as {aside.name}, and the same command trains it again"
             )
-        self.model.load_state_dict(state["model"])
-        return self.model.eval()
+        return state["model"]
 
 
 def trained_model(run: Run, data: ImageData | TextWindows) -> TrainedModel:
@@ -75,7 +82,8 @@ def trained_model(run: Run, data: ImageData | TextWindows) -> TrainedModel:
     if cfg.training.get("pretrained"):
         return _pretrained_model(run, data)
     trainer = build_trainer(run, data)
-    history = trainer.run()
+    together = run.cfg.training.get("processes", 1) > 1
+    history = trainer.run() if together else _trained_by_the_first(run, trainer)
     summary = {
         "n_steps": trainer.n_steps,
         "test_accuracy": history[-1]["test_accuracy"],
@@ -92,15 +100,32 @@ def trained_model(run: Run, data: ImageData | TextWindows) -> TrainedModel:
         trainer.fingerprint,
         trainer.epoch_wall_s,
         trainer.epoch_processor_s,
+        run.exchange,
     )
+
+
+def _trained_by_the_first(run: Run, trainer: Trainer) -> list[dict]:
+    # As one process alone trains it; the others get the network and how it got there.
+    def train() -> dict:
+        trainer.run()
+        return {"weights": trainer.model.state_dict()} | {name: getattr(trainer, name) for name in TOLD}
+
+    found = run.exchange.from_first(train)
+    if not run.exchange.is_first:
+        trainer.model.load_state_dict(found["weights"])
+        trainer.model.eval()
+        for name in TOLD:
+            setattr(trainer, name, found[name])
+    return trainer.history
 
 
 def _pretrained_model(run: Run, data: ImageData | TextWindows) -> TrainedModel:
     layout = trusted_layout(run, data)
     model = build(run.cfg.model).to(run.device, memory_format=layout).eval()
-    found = evaluate(model, data.test_batches(run.cfg.training.eval_batch_size))
+    found = run.exchange.from_first(lambda: evaluate(model, data.test_batches(run.cfg.training.eval_batch_size)))
     accuracy = {"test_accuracy": found["accuracy"], "test_mean_loss": found["mean_loss"]}
-    return TrainedModel(model, {"n_steps": 0, **accuracy, "history": []}, 0.0, [run.code], {}, "", [], [])
+    summary = {"n_steps": 0, **accuracy, "history": []}
+    return TrainedModel(model, summary, 0.0, [run.code], {}, "", [], [], run.exchange)
 
 
 def build_trainer(run: Run, data: ImageData | TextWindows) -> Trainer:
@@ -126,5 +151,6 @@ def build_trainer(run: Run, data: ImageData | TextWindows) -> Trainer:
         fingerprint=fingerprint,
         evaluate=lambda: evaluate(model, data.test_batches(cfg.training.eval_batch_size)),
         commits=[run.code],
+        exchange=run.exchange if cfg.training.get("processes", 1) > 1 else Exchange.of_one(),
         snapshots={epoch: path.with_suffix(f".epoch{epoch}.pt") for epoch in cfg.place.snapshot_epochs},
     )

@@ -26,4 +26,4 @@ def measure(run: Run) -> dict:
 
 
 if __name__ == "__main__":
-    launch("alpha_map", measure)
+    launch("alpha_map", measure, processes=True)

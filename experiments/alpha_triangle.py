@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from experiments._curvature import chosen_layers
+from experiments._curvature import chosen_layers, engines
 from experiments._runner import Run, launch
 from experiments._subject import Subject, on_subject
-from layercurv.curvature import CrossEntropy, directional_curvature, gradient_directions
 from layercurv.errors import InputError
 from layercurv.fits import (
     held_out_error,
@@ -15,8 +14,6 @@ from layercurv.fits import (
     usable_directions,
 )
 from layercurv.measure.entry import or_missing, spectrum_entry
-
-LOSS = CrossEntropy()
 
 
 @on_subject
@@ -39,11 +36,12 @@ def measure(run: Run, subject: Subject) -> dict:
             f"curvature.n_samples: expected an even number of micro-batches of {run.cfg.curvature.micro_batch}, "
             f"got {len(subject.batches)}"
         )
-    halves = {"a": subject.batches[:middle], "b": subject.batches[middle:]}
     model, layers, K = subject.trained.model, chosen_layers(run, subject.trained.model), run.cfg.curvature.top_k
-    directions = {half: gradient_directions(model, LOSS, halves[half], layers, K) for half in halves}
-    found = {h: directional_curvature(model, LOSS, halves[h], directions[h], slopes=True) for h in halves}
-    crossed = directional_curvature(model, LOSS, halves["b"], directions["a"], slopes=True)
+    samples = {"a": subject.batches[:middle], "b": subject.batches[middle:]}
+    halves = {half: engines(run, model, batches) for half, batches in samples.items()}
+    directions = {h: on_half.gradient_directions(layers, K) for h, on_half in halves.items()}
+    found = {h: on_half.directional_curvature(directions[h], slopes=True) for h, on_half in halves.items()}
+    crossed = halves["b"].directional_curvature(directions["a"], slopes=True)
     entries = []
     for depth, layer in enumerate(layers, start=1):
         own = {h: spectrum_entry(depth, layer, directions[h][layer.name], found[h][layer.name]) for h in halves}
@@ -101,4 +99,4 @@ def lists(spectrum: dict) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 if __name__ == "__main__":
-    launch("alpha_triangle", measure)
+    launch("alpha_triangle", measure, processes=True)

@@ -4,4 +4,4 @@ from experiments._runner import launch
 from experiments.alpha_map import measure
 
 if __name__ == "__main__":
-    launch("controlled_ablations", measure)
+    launch("controlled_ablations", measure, processes=True)

@@ -4,21 +4,13 @@ import math
 
 import torch
 
-from experiments._curvature import chosen_layers
+from experiments._curvature import chosen_layers, engines
 from experiments._runner import Run, launch
 from experiments._subject import Subject, on_subject
-from layercurv.curvature import (
-    Alignment,
-    AlignmentMoments,
-    CrossEntropy,
-    directional_curvature,
-    gradient_directions,
-    sweep,
-)
+from layercurv.curvature import Alignment, AlignmentMoments
 from layercurv.fits import fit_power_law, usable_directions
 from layercurv.measure.entry import or_missing, spectrum_entry
 
-LOSS = CrossEntropy()
 KINDS = ("empirical", "ggn")
 
 
@@ -34,10 +26,11 @@ def measure(run: Run, subject: Subject) -> dict:
         The measurements.
     """
     model, layers = subject.trained.model, chosen_layers(run, subject.trained.model)
-    directions = gradient_directions(model, LOSS, subject.batches, layers, run.cfg.curvature.top_k)
-    found = directional_curvature(model, LOSS, subject.batches, directions, slopes=True)
+    on_samples = engines(run, model, subject.batches)
+    directions = on_samples.gradient_directions(layers, run.cfg.curvature.top_k)
+    found = on_samples.directional_curvature(directions, slopes=True)
     moments = AlignmentMoments(layers, directions)
-    sweep(model, LOSS, subject.batches, layers, [moments])
+    on_samples.sweep(layers, [moments])
     entries = []
     for depth, layer in enumerate(layers, start=1):
         entry = spectrum_entry(depth, layer, directions[layer.name], found[layer.name])
@@ -102,4 +95,4 @@ def slope(sigma: list[float], values: list, keep) -> dict:
 
 
 if __name__ == "__main__":
-    launch("conv_gap", measure)
+    launch("conv_gap", measure, processes=True)

@@ -27,4 +27,4 @@ def measure(run: Run, subject: Subject) -> dict:
 
 
 if __name__ == "__main__":
-    launch("full_spectrum", measure)
+    launch("full_spectrum", measure, processes=True)

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from experiments._curvature import chosen_layers
+from experiments._curvature import chosen_layers, engines
 from experiments._kernels import DTYPES
 from experiments._runner import Run, launch
 from experiments._subject import Subject, on_subject
@@ -11,7 +11,6 @@ from layercurv.curvature import (
     Directions,
     WeightLayer,
     directional_curvature,
-    gradient_directions,
 )
 from layercurv.curvature.finite_difference import finite_difference_curvature
 from layercurv.fits import r_squared
@@ -33,9 +32,10 @@ def measure(run: Run, subject: Subject) -> dict:
         The measurements.
     """
     model, layers = subject.trained.model, chosen_layers(run, subject.trained.model)
-    directions = gradient_directions(model, LOSS, subject.batches, layers, run.cfg.curvature.top_k)
-    exact = directional_curvature(model, LOSS, subject.batches, directions, "double_backward")
-    fast = directional_curvature(model, LOSS, subject.batches, directions, "auto")
+    on_samples = engines(run, model, subject.batches)
+    directions = on_samples.gradient_directions(layers, run.cfg.curvature.top_k)
+    exact = on_samples.directional_curvature(directions, engine="double_backward")
+    fast = on_samples.directional_curvature(directions, engine="auto")
     entries = []
     for depth, layer in enumerate(layers, start=1):
         found = directions[layer.name]
@@ -105,4 +105,4 @@ def differences(run: Run, model: nn.Module, batches: list, layer: WeightLayer, d
 
 
 if __name__ == "__main__":
-    launch("hvp_validation", measure)
+    launch("hvp_validation", measure, processes=True)

@@ -3,10 +3,10 @@
 import numpy as np
 import torch
 
-from experiments._curvature import chosen_layers, measure_spectra
+from experiments._curvature import chosen_layers, engines, measure_spectra
 from experiments._runner import Run, launch
 from experiments._subject import Subject, on_subject
-from layercurv.curvature import CrossEntropy, KroneckerFactors, mean_gradients, sweep
+from layercurv.curvature import KroneckerFactors
 from layercurv.fits import (
     correlation,
     effective_rank,
@@ -18,7 +18,6 @@ from layercurv.fits import (
 )
 from layercurv.measure.entry import or_missing
 
-LOSS = CrossEntropy()
 KINDS = ("empirical", "ggn")
 
 
@@ -35,10 +34,10 @@ def measure(run: Run, subject: Subject) -> dict:
     """
     cfg = run.cfg
     model, layers = subject.trained.model, chosen_layers(run, subject.trained.model)
-    factors = KroneckerFactors(layers)
+    factors, on_samples = KroneckerFactors(layers), engines(run, model, subject.batches)
     sampled = {"n_sampled": cfg.curvature.sampled_columns, "seed": cfg.seed}
-    sweep(model, LOSS, subject.batches, layers, [factors], **sampled)
-    gradients = mean_gradients(model, LOSS, subject.batches, layers)
+    on_samples.sweep(layers, [factors], **sampled)
+    gradients = on_samples.mean_gradients(layers)
     spectra = measure_spectra(run, model, subject.batches)
     entries = []
     for layer, spectrum in zip(layers, spectra, strict=True):
@@ -148,4 +147,4 @@ def agreement(entries: list[dict], seed: int) -> dict:
 
 
 if __name__ == "__main__":
-    launch("kronecker_spectrum", measure)
+    launch("kronecker_spectrum", measure, processes=True)

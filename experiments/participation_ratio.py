@@ -2,10 +2,9 @@
 
 import torch
 
-from experiments._curvature import chosen_layers, measure_spectra
+from experiments._curvature import chosen_layers, engines, measure_spectra
 from experiments._runner import Run, launch
 from experiments._subject import Subject, on_subject
-from layercurv.curvature import CrossEntropy, mean_gradients
 from layercurv.fits import effective_rank, finite_zeta_bound, participation_ratio, usable_directions, zeta_bound
 from layercurv.measure.entry import or_missing
 
@@ -23,7 +22,7 @@ def measure(run: Run, subject: Subject) -> dict:
     """
     model = subject.trained.model
     spectra = measure_spectra(run, model, subject.batches)
-    gradients = mean_gradients(model, CrossEntropy(), subject.batches, chosen_layers(run, model))
+    gradients = engines(run, model, subject.batches).mean_gradients(chosen_layers(run, model))
     return {"layers": [layer | participation(layer, gradients[layer["name"]]) for layer in spectra]}
 
 
@@ -72,4 +71,4 @@ def usable(layer: dict) -> list[bool]:
 
 
 if __name__ == "__main__":
-    launch("participation_ratio", measure)
+    launch("participation_ratio", measure, processes=True)

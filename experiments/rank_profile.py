@@ -3,10 +3,9 @@
 import torch
 from torch import nn
 
-from experiments._curvature import chosen_layers, draw_batches
+from experiments._curvature import chosen_layers, draw_batches, engines
 from experiments._runner import Run, launch
 from experiments._subject import Subject, on_subject
-from layercurv.curvature import CrossEntropy, mean_gradients
 from layercurv.fits import profile_bic
 from layercurv.measure.entry import identity, or_missing
 
@@ -46,7 +45,7 @@ def profile_entry(run: Run, subject: Subject, model: nn.Module, epoch: int, n_sa
     """
     batches = draw_batches(run, subject.data, n_samples)
     layers = chosen_layers(run, model)
-    gradients = mean_gradients(model, CrossEntropy(), batches, layers)
+    gradients = engines(run, model, batches).mean_gradients(layers)
     eps = torch.finfo(layers[0].weight.dtype).eps
     entries = []
     for depth, layer in enumerate(layers, start=1):
@@ -66,4 +65,4 @@ def profile_entry(run: Run, subject: Subject, model: nn.Module, epoch: int, n_sa
 
 
 if __name__ == "__main__":
-    launch("rank_profile", measure)
+    launch("rank_profile", measure, processes=True)

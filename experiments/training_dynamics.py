@@ -25,4 +25,4 @@ def measure(run: Run, subject: Subject) -> dict:
 
 
 if __name__ == "__main__":
-    launch("training_dynamics", measure)
+    launch("training_dynamics", measure, processes=True)

@@ -31,4 +31,4 @@ def measure(run: Run, subject: Subject) -> dict:
 
 
 if __name__ == "__main__":
-    launch("weight_tail", measure)
+    launch("weight_tail", measure, processes=True)

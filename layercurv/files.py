@@ -1,17 +1,19 @@
 """Atomic writes, checksums, and where the checkout is."""
 
+import contextlib
 import errno
 import hashlib
 import importlib.util
 import os
+import socket
 import tempfile
 from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 
 from layercurv.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[1]
+OWNERLESS_S = 86400.0  # a file under way from another machine counts as left behind after a day
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)  # answers of file systems that have no hard links
 
 
@@ -61,7 +63,7 @@ class WriteError(InputError, OSError):
     """A file or folder that cannot be written to: read-only, full, over its quota, gone."""
 
 
-@contextmanager
+@contextlib.contextmanager
 def atomic_path(target: Path, replace: bool = True) -> Generator[Path]:
     """Yield a temporary path beside `target`; move it onto `target` once the block ends without an error.
 
@@ -127,9 +129,65 @@ def require_writable(folder: Path) -> None:
         raise WriteError(_refusal(folder, error)) from error
 
 
+def clear_leftovers(folder: Path) -> None:
+    """Remove the temporary files that writers left in a folder because they were killed.
+
+    A file's name says which process of which machine writes it. One of this machine is removed if that process is gone,
+    any other if a day has passed since it was written to, by the clock of the file system; no lock is needed. A writer
+    that lives longer than it seemed loses nothing but this attempt, and says so.
+
+    Args:
+        folder: The folder; nothing happens if it is not there, or if it cannot be read or written.
+    """
+    _CLEARED.add(folder.absolute())
+    with contextlib.suppress(OSError):
+        found = [path for path in folder.iterdir() if path.suffix == ".part" and path.name.startswith(".")]
+        if not found:
+            return
+        descriptor, probe = tempfile.mkstemp(dir=folder, prefix=f".probe{_owner(os.getpid())}", suffix=".part")
+        now = os.fstat(descriptor).st_mtime
+        os.close(descriptor)
+        for path in (*found, Path(probe)):
+            with contextlib.suppress(OSError):
+                if str(path) == probe or _is_left_behind(path, now):
+                    path.unlink()
+
+
+_CLEARED: set[Path] = set()  # folders this process has looked through
+
+
+def _owner(pid: int) -> str:
+    # Processes are counted by machine, and in containers by namespace.
+    namespace = Path("/proc/self/ns/pid")
+    inode = namespace.stat().st_ino if namespace.exists() else 0
+    machine = hashlib.sha256(f"{socket.gethostname()} {inode}".encode()).hexdigest()[:12]
+    return f".{machine}-{pid}."
+
+
+def _is_left_behind(path: Path, now: float) -> bool:
+    owner = f".{path.name.split('.')[-3]}."  # name.owner.random.part
+    pid = owner.rpartition("-")[2].rstrip(".")
+    if pid.isdigit() and owner == _owner(int(pid)):
+        return not _is_alive(int(pid))
+    return now - path.stat().st_mtime > OWNERLESS_S
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
 def _new_file_beside(target: Path) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+    if target.parent.absolute() not in _CLEARED:
+        clear_leftovers(target.parent)
+    prefix = f".{target.name}{_owner(os.getpid())}"
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=prefix, suffix=".part")
     os.close(descriptor)
     return Path(name)
 

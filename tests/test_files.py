@@ -2,6 +2,7 @@
 
 import errno
 import os
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
@@ -72,3 +73,43 @@ def test_a_place_that_cannot_be_written_to_is_told_beforehand(tmp_path):
         require_writable(tmp_path / "file")
     require_writable(tmp_path / "new" / "folder")
     assert names(tmp_path / "new" / "folder") == []
+
+
+def part(folder, owner, age_s=0.0):
+    path = folder / f".a.json{owner}x1y2.part"
+    path.write_text("half")
+    os.utime(path, (path.stat().st_atime, path.stat().st_mtime - age_s))
+    return path
+
+
+def test_the_next_writer_removes_what_a_dead_one_left(tmp_path):
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    left, living = part(tmp_path, files._owner(dead.pid)), part(tmp_path, files._owner(os.getpid()))
+    write_text_atomically(tmp_path / "b", "other")
+    assert not left.exists() and living.exists() and names(tmp_path) == [living.name, "b"]
+
+
+@pytest.mark.parametrize(("age_s", "is_kept"), [(3600.0, True), (files.OWNERLESS_S + 60, False)])
+def test_what_another_machine_writes_is_removed_after_a_day_only(tmp_path, age_s, is_kept):
+    other = part(tmp_path, ".0123456789ab-1.", age_s)
+    unnamed = tmp_path / ".a.json.x1y2.part"  # as they were named before owners were
+    unnamed.write_text("half")
+    os.utime(unnamed, (unnamed.stat().st_atime, unnamed.stat().st_mtime - age_s))
+    files.clear_leftovers(tmp_path)
+    assert other.exists() == unnamed.exists() == is_kept
+
+
+def test_a_clock_set_back_removes_nothing_of_a_living_machine(tmp_path, monkeypatch):
+    other = part(tmp_path, ".0123456789ab-1.")
+    monkeypatch.setattr("time.time", lambda: 0.0)
+    files.clear_leftovers(tmp_path)
+    assert names(tmp_path) == [other.name]
+
+
+def test_a_writer_whose_file_was_taken_away_loses_this_attempt_only(tmp_path):
+    write_text_atomically(tmp_path / "a", "before")
+    with pytest.raises(WriteError, match="cannot be written"), atomic_path(tmp_path / "a") as temporary:
+        temporary.write_text("after")
+        temporary.unlink()
+    assert (tmp_path / "a").read_text() == "before" and names(tmp_path) == ["a"]

@@ -177,6 +177,31 @@ def _require_shape(layer: WeightLayer, what: str, got: torch.Tensor, shape: tupl
         raise InputError(f"layer {layer.name}: the {what} hold NaN or infinity")
 
 
+@dataclass(frozen=True)
+class GradientSums:
+    """Loss gradients summed over samples, which add up over shares of them."""
+
+    sums: dict[str, torch.Tensor]  # layer name to [m, n] float64
+    used: frozenset[str]  # layers that took part in the forward pass
+    n_samples: int
+
+    def means(self) -> dict[str, torch.Tensor]:
+        """Divide by the number of samples.
+
+        Returns:
+            Layer name to dL/dW, [m, n] float64.
+
+        Raises:
+            InputError: If a layer took no part, or a gradient is not finite.
+        """
+        for name, total in self.sums.items():
+            if name not in self.used:
+                raise InputError(f"layer {name}: expected to take part in the forward pass, it does not; leave it out")
+            if not torch.isfinite(total).all():
+                raise InputError(f"layer {name}: the gradient holds NaN or infinity; check inputs and targets")
+        return {name: total / self.n_samples for name, total in self.sums.items()}
+
+
 def mean_gradients(
     model: nn.Module,
     loss: Loss,
@@ -198,6 +223,24 @@ def mean_gradients(
     Raises:
         InputError: If there is no batch, a layer takes no part, or a gradient is not finite.
     """
+    return gradient_sums(model, loss, batches, layers).means()
+
+
+def gradient_sums(model: nn.Module, loss: Loss, batches: Iterable, layers: list[WeightLayer]) -> GradientSums:
+    """Sum the loss gradient over some samples, as `mean_gradients` does over all of them.
+
+    Args:
+        model: The network, in eval mode.
+        loss: The loss.
+        batches: Micro-batches.
+        layers: The layers wanted.
+
+    Returns:
+        The sums.
+
+    Raises:
+        InputError: If there is no batch, or differentiating fails.
+    """
     loss, batches = as_loss(loss), as_batches(batches)
     used, n_samples = set(), 0
     with measuring(model, layers) as cast_to:
@@ -210,18 +253,12 @@ def mean_gradients(
             for place, gradient in enumerate(gradients_of(total, [layer.weight for layer in layers])):
                 if gradient is not None:
                     sums[place] += layers[place].to_matrix(gradient.to_dense())
-                    used.add(place)
+                    used.add(layers[place].name)
             if drawn or index == 0:
                 objective.require_deterministic(batch, total, drawn)
             n_samples += objective.n_samples(batch)
-    for place, layer in enumerate(layers):
-        if place not in used:
-            raise InputError(
-                f"layer {layer.name}: expected to take part in the forward pass, it does not; leave it out"
-            )
-        if not torch.isfinite(sums[place]).all():
-            raise InputError(f"layer {layer.name}: the gradient holds NaN or infinity; check inputs and targets")
-    return {layer.name: total / n_samples for layer, total in zip(layers, sums, strict=True)}
+    named = {layer.name: total for layer, total in zip(layers, sums, strict=True)}
+    return GradientSums(named, frozenset(used), n_samples)
 
 
 def gradients_of(total: torch.Tensor, weights: list[torch.Tensor], create_graph: bool = False) -> list:
@@ -301,13 +338,36 @@ def gradient_directions(
         InputError: If a layer's gradient is zero.
     """
     gradients = mean_gradients(model, loss, batches, layers)
+    require_directions(gradients)
+    return {layer.name: layer_directions(layer, gradients[layer.name], top_k) for layer in layers}
+
+
+def require_directions(gradients: dict[str, torch.Tensor]) -> None:
+    """Refuse gradients that have no singular directions.
+
+    Args:
+        gradients: Layer name to gradient.
+
+    Raises:
+        InputError: If one is zero.
+    """
     for name, gradient in gradients.items():
         if not gradient.any():
             raise InputError(
                 f"layer {name}: its gradient is zero (dead units, or a head of zeros behind it?); leave it out of the "
                 "layers measured, or give other directions"
             )
-    return {
-        layer.name: top_singular_directions(gradients[layer.name], top_k, torch.finfo(measured_dtype(layer.weight)).eps)
-        for layer in layers
-    }
+
+
+def layer_directions(layer: WeightLayer, gradient: torch.Tensor, top_k: int) -> Directions:
+    """Find the leading singular directions of one layer's gradient, null ones told by the precision of its weight.
+
+    Args:
+        layer: The layer.
+        gradient: Its mean gradient, [m, n] float64.
+        top_k: How many.
+
+    Returns:
+        The directions.
+    """
+    return top_singular_directions(gradient, top_k, torch.finfo(measured_dtype(layer.weight)).eps)

@@ -17,6 +17,7 @@ from torch.overrides import TorchFunctionMode
 
 from layercurv.curvature.layers import WeightLayer, differentiable
 from layercurv.curvature.precision import HALF, full_precision
+from layercurv.curvature.whole import require_whole
 from layercurv.errors import InputError
 
 _MOST_BYTES_KEPT = 2**26
@@ -93,7 +94,7 @@ def unchanged(model: nn.Module) -> Generator[None]:
 
 
 def require_eval_mode(model: nn.Module) -> None:
-    """Raise if a layer behaves differently in training and is in train mode, or is not made yet.
+    """Raise if a layer behaves differently in training and is in train mode, or is not made yet, or not here.
 
     Args:
         model: The network.
@@ -101,6 +102,7 @@ def require_eval_mode(model: nn.Module) -> None:
     Raises:
         InputError: Naming the first such layer.
     """
+    require_whole(model)
     for name, parameter in model.named_parameters():
         if isinstance(parameter, nn.UninitializedParameter):
             raise InputError(f"parameter {name} has no shape yet; run the network once on a batch")

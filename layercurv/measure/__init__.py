@@ -5,13 +5,14 @@
 - `measurement`: the stages; `resume` what an interrupted one has found, `progress` how far it is
 - `check`: engines against double backpropagation; `selection`: layers by name
 - `entry`: a record's part on one layer
-- `processes`: the engines over the processes of torch.distributed
+- `engines`: the engines on one list of micro-batches, by one process or several; `processes` those of torch.distributed
 """
 
 from layercurv.measure.alpha_map import alpha_map
 from layercurv.measure.check import Check
+from layercurv.measure.engines import Engines
 from layercurv.measure.processes import Processes
 from layercurv.measure.result import AlphaMap, LayerAlpha
 from layercurv.measure.selection import matching_layers
 
-__all__ = ["AlphaMap", "Check", "LayerAlpha", "Processes", "alpha_map", "matching_layers"]
+__all__ = ["AlphaMap", "Check", "Engines", "LayerAlpha", "Processes", "alpha_map", "matching_layers"]

@@ -12,6 +12,7 @@ from layercurv.curvature import ENGINES
 from layercurv.curvature.batches import as_batches
 from layercurv.curvature.losses import Loss, as_loss
 from layercurv.errors import InputError
+from layercurv.exchange import Exchange
 from layercurv.measure.check import Check
 from layercurv.measure.entry import decomposition_entry, spectrum_entry
 from layercurv.measure.measurement import Measurement, measured_on
@@ -37,6 +38,7 @@ def alpha_map(
     checkpoint: str | Path | None = None,
     checkpoint_s: float = 20.0,
     bar: bool = True,
+    exchange: Exchange | None = None,
 ) -> AlphaMap:
     """Measure with which power of its singular value every gradient direction of every layer curves.
 
@@ -60,6 +62,8 @@ def alpha_map(
         checkpoint_s: Seconds between saves while sums grow.
         bar: Whether to show a progress bar, where tqdm is installed and stderr is a terminal. Otherwise, and without
             tqdm, progress goes to the logger "layercurv".
+        exchange: The processes that measure together, `Exchange(group)`; all of them call this with the same arguments
+            and get the same map. None measures alone.
 
     Returns:
         The map.
@@ -82,7 +86,8 @@ def alpha_map(
     samples = batches if isinstance(batches, Sequence) else list(batches)
     as_batches(samples).first()
     chosen = matching_layers(model, layers)
-    given = chosen, top_k, engine, decompose, sampled_columns, check, seed, bar
+    exchange = exchange or Exchange.of_one()
+    given = chosen, top_k, engine, decompose, sampled_columns, check, seed, bar and exchange.is_first, exchange
     measurement = Measurement(model, as_loss(loss), samples, *given)
     saved = measured_on(checkpoint, measurement, checkpoint_s)
     measurement.require_same_losses(saved)

@@ -4,11 +4,12 @@ Stages: the gradient's directions; the check of every layer's engine; one sweep 
 from per-sample gradients (`ggn`, Kronecker factors); then, layer by layer, what the other engines measure.
 """
 
+import functools
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -20,15 +21,16 @@ from layercurv.curvature import (
     LayerCurvature,
     WeightLayer,
     chosen_engines,
-    gradient_directions,
     sweep,
 )
 from layercurv.curvature.batches import as_batch, tensors_in
 from layercurv.curvature.measuring import measuring
 from layercurv.curvature.objective import Objective, network_output
 from layercurv.errors import InputError
+from layercurv.exchange import Exchange
 from layercurv.measure.check import Check, check_engines, first_samples, measured
-from layercurv.measure.progress import LOGGER, Counted, progress
+from layercurv.measure.engines import Engines
+from layercurv.measure.progress import LOGGER, progress
 from layercurv.measure.resume import Resumable
 from layercurv.results.provenance import fingerprint
 from layercurv.training.checkpoint import weights_checksum
@@ -36,6 +38,8 @@ from layercurv.training.checkpoint import weights_checksum
 MAX_COLUMNS = 1000  # of the loss Hessian's root: more than ImageNet's classes are sampled, not summed
 SAMPLED_COLUMNS = 8
 _SAME_LOSS = 1e-4  # another processor's rounding is less, another activation or loss more
+
+T = TypeVar("T")
 
 Kronecker = dict[str, Any] | str  # `n_positions` and `factors`, or why there are none
 
@@ -55,6 +59,12 @@ class Measurement:
     check: Check | None
     seed: int
     bar: bool
+    exchange: Exchange  # the processes that measure together
+
+    @functools.cached_property
+    def processes(self) -> Engines:
+        """What measures: every process on its share of the micro-batches."""
+        return Engines(self.model, self.loss, self.batches, self.exchange)
 
     def fingerprint(self) -> str:
         """Tell measurements apart by content: weights, samples, layers and settings.
@@ -84,9 +94,8 @@ class Measurement:
         """
 
         def measure() -> dict[str, Any]:
-            with progress("gradient", "micro-batches", len(self.batches), bar=self.bar) as advance:
-                batches = Counted(self.batches, advance)
-                found = gradient_directions(self.model, self.loss, batches, self.layers, self.top_k)
+            with progress("gradient", "micro-batches", len(self.processes.share), bar=self.bar) as advance:
+                found = self.processes.gradient_directions(self.layers, self.top_k, advance)
             return {name: vars(directions) for name, directions in found.items()}
 
         return {name: Directions(**parts) for name, parts in saved.once("directions", measure).items()}
@@ -107,14 +116,14 @@ class Measurement:
             InputError: If an engine is not exact, or off by more than the tolerance.
         """
 
-        def measure() -> list[dict[str, Any]]:
+        def measure() -> list[Any]:
             if self.check is None:
                 first: Any = as_batch(self.batches[0])
                 return [{}, chosen_engines(self.model, self.loss, first, directions, self.engine)]
             given = self.model, self.loss, self.batches[0], directions, self.engine
             return list(check_engines(*given, self.check))
 
-        checks, engines = saved.once("engines", measure)
+        checks, engines = saved.once("engines", lambda: self._first_of(measure))
         return checks, engines
 
     def curvatures(
@@ -197,8 +206,9 @@ class Measurement:
         # Of each micro-batch: the sum of its losses, and its samples.
         with measuring(self.model, self.layers) as cast_to, torch.no_grad():
             objective = Objective(self.model, self.loss, cast_to)
-            batches = [objective.prepared(as_batch(batch)) for batch in self.batches]
-            return [(float(objective.sum_loss(batch)), objective.n_samples(batch)) for batch in batches]
+            batches = [objective.prepared(as_batch(batch)) for batch in self.processes.share]
+            mine = [(float(objective.sum_loss(batch)), objective.n_samples(batch)) for batch in batches]
+        return [part for parts in self.exchange.gathered(mine) for part in parts]
 
     def _without_factors(self, saved: Resumable) -> dict[str, str]:
         # Layer name to why it has no Kronecker factors: its samples cannot be told apart.
@@ -216,7 +226,7 @@ class Measurement:
             found = {layer.name: try_one([layer]) for layer in self.layers}
             return {name: reason for name, reason in found.items() if reason is not None}
 
-        return dict(saved.once("without factors", measure)) if self.decompose else {}
+        return dict(saved.once("without factors", lambda: self._first_of(measure))) if self.decompose else {}
 
     def _n_sampled(self, saved: Resumable) -> int | None:
         def measure() -> int | None:
@@ -229,7 +239,7 @@ class Measurement:
             LOGGER.info("the loss Hessian's root has %d columns: 8 random ones make the Kronecker factors", n_columns)
             return SAMPLED_COLUMNS
 
-        count = saved.once("sampled columns", measure)
+        count = saved.once("sampled columns", lambda: self._first_of(measure))
         return None if count is None else int(count)
 
     def _swept(
@@ -260,22 +270,26 @@ class Measurement:
         state = saved.get(name) or {"n_done": 0, "visitors": []}
         for visitor, sums in zip(visitors, state["visitors"], strict=False):
             visitor.load_state_dict(sums)
-        n = len(self.batches)
+        n = len(self.processes.share)
         with progress("per-sample gradients", "micro-batches", n, state["n_done"], self.bar) as advance:
 
             def after_batch(n_done: int) -> None:
                 advance(n_done)
                 saved.grow(name, lambda: {"n_done": n_done, "visitors": [v.state_dict() for v in visitors]})
 
-            given = self.model, self.loss, self.batches, layers, visitors
-            sweep(*given, state["n_done"], after_batch, n_sampled=n_sampled, seed=self.seed)
+            options = {"n_sampled": n_sampled, "seed": self.seed}
+            self.processes.sweep(layers, visitors, state["n_done"], after_batch, **options)
 
     def _alone(self, saved: Resumable, name: str, directions: Directions, engine: str) -> LayerCurvature:
         def measure() -> dict[str, Any]:
-            given = self.model, self.loss, self.batches, {name: directions}
-            return vars(measured(*given, self.engine, engine, slopes=True)[name])
+            options = {"wanted": self.engine, "planned": engine, "slopes": True}
+            return vars(self.processes.directional_curvature({name: directions}, measured, **options)[name])
 
         return _curvature(saved.once(f"curvature of {name}", measure))
+
+    def _first_of(self, measure: Callable[[], T]) -> T:
+        # What every process finds by itself, so that nobody waits; should they differ, the first one counts.
+        return self.exchange.gathered(self.exchange.together(measure))[0]
 
 
 def _curvature(parts: dict[str, Any]) -> LayerCurvature:
@@ -304,14 +318,18 @@ def measured_on(path: str | Path | None, measurement: Measurement, every_s: floa
     """Take up an interrupted measurement.
 
     Args:
-        path: Its file; None keeps nothing.
+        path: Its file; None keeps nothing. Of several processes, each has one of its own.
         measurement: The measurement.
         every_s: Seconds between saves.
 
     Returns:
         What it has found so far.
     """
+    exchange = measurement.exchange
     if path is None:
-        return Resumable(None, "", torch.device("cpu"), every_s)
-    device = measurement.layers[0].weight.device
-    return Resumable(Path(path), measurement.fingerprint(), device, every_s)
+        return Resumable(None, "", torch.device("cpu"), every_s, exchange)
+    device, mark, path = measurement.layers[0].weight.device, measurement.fingerprint(), Path(path)
+    if exchange.size > 1:  # sums of this process's share
+        path = path.with_suffix(f".{exchange.rank}of{exchange.size}{path.suffix}")
+        mark = fingerprint({"measurement": mark, "rank": exchange.rank, "size": exchange.size})
+    return Resumable(path, mark, device, every_s, exchange)

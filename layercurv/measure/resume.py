@@ -7,13 +7,14 @@ from typing import Any
 
 import torch
 
+from layercurv.exchange import Exchange
 from layercurv.training.checkpoint import load_checkpoint, save_checkpoint
 
 
 class Resumable:
-    """Named parts of a measurement; what is here need not be measured again."""
+    """Named parts of a measurement; what is here, in all processes, need not be measured again."""
 
-    def __init__(self, path: Path | None, fingerprint: str, device: torch.device, every_s: float):
+    def __init__(self, path: Path | None, fingerprint: str, device: torch.device, every_s: float, exchange: Exchange):
         """Take up what the file holds.
 
         Args:
@@ -21,12 +22,14 @@ class Resumable:
             fingerprint: Of network, samples and settings.
             device: Where tensors are put.
             every_s: Seconds between two saves of a part that grows.
+            exchange: The processes that measure together; each has a file.
 
         Raises:
             InputError: If the file is damaged or belongs to another measurement.
         """
         self._path, self._fingerprint, self._every_s = path, fingerprint, every_s
-        saved = load_checkpoint(path, fingerprint, device) if path else None
+        self._exchange = exchange
+        saved = exchange.together(lambda: load_checkpoint(path, fingerprint, device) if path else None)
         self._parts: dict[str, Any] = saved["parts"] if saved else {}
         self._wall_before = saved["wall_s"] if saved else 0.0
         self._started = self._saved = time.perf_counter()
@@ -46,7 +49,7 @@ class Resumable:
         Returns:
             The part.
         """
-        if name not in self._parts:
+        if not all(self._exchange.gathered(name in self._parts)):
             self._parts[name] = measure()
             self._save()
         return self._parts[name]

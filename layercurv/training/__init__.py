@@ -1,6 +1,7 @@
 """Training: classifiers and language models in batches, deep linear networks in full.
 
 - `loop`: steps, history, resume
+- `data_parallel`: the same by several processes
 - `schedule`: learning rate as a function of the step
 - `checkpoint`: atomic, pickle-free state on disk
 - `evaluate`: accuracy and mean loss

@@ -1,5 +1,6 @@
 """The training loop: deterministic in (seed, step), so that a resumed run repeats an uninterrupted one bit for bit."""
 
+import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,7 +12,9 @@ from torch import nn
 from torch.optim import Optimizer
 
 from layercurv.errors import InputError, choose
+from layercurv.exchange import Exchange
 from layercurv.training.checkpoint import load_checkpoint, save_checkpoint
+from layercurv.training.data_parallel import data_parallel, my_part
 from layercurv.training.evaluate import logits_of, sum_cross_entropy
 from layercurv.training.progress import progress_bar
 from layercurv.training.schedule import cosine_with_warmup
@@ -46,6 +49,9 @@ class Trainer:
     Every random draw depends on the seed and the step alone (see `data.batches`), so the state to save is the model,
     the optimiser, the schedule, the step and the history. On the CPU a resumed run is bit-identical to one that was
     never interrupted.
+
+    Several processes train one model by DistributedDataParallel (see `data_parallel`): each takes its part of every
+    batch, the same for a number of processes. All of them call `run`; the first one evaluates, prints and saves.
     """
 
     model: nn.Module
@@ -56,6 +62,7 @@ class Trainer:
     fingerprint: str
     evaluate: Callable[[], dict[str, float]]  # called at the end of each epoch
     commits: list[str]  # the code taking the steps; a resumed run adds that of the runs before it
+    exchange: Exchange = field(default_factory=Exchange.of_one)  # the processes that train together
     snapshots: dict[int, Path] = field(default_factory=dict)  # epoch to the file that keeps its weights; 0 the start
     step: int = 0
     wall_s: float = 0.0  # training time over all runs that led here
@@ -69,8 +76,12 @@ class Trainer:
         """Check the settings and build the schedule.
 
         Raises:
-            InputError: If a setting is out of range.
+            InputError: If a setting is out of range, or the network or batch cannot be split over the processes.
         """
+        self._network = self.model
+        if self.exchange.size > 1:
+            self._network = data_parallel(self.model, self.exchange)
+            self.fingerprint = hashlib.sha256(f"{self.fingerprint} {self.exchange.size} processes".encode()).hexdigest()
         if self.settings.epochs < 1:
             raise InputError(f"training.epochs: expected at least 1, got {self.settings.epochs}")
         self._autocast_dtype = choose("training.precision", self.settings.precision, PRECISIONS)
@@ -98,7 +109,7 @@ class Trainer:
         started = saved = time.perf_counter()
         started_processor = time.process_time()
         wall_before, processor_before = self.wall_s, self.processor_s
-        with progress_bar() as bar:
+        with progress_bar(is_shown=self.exchange.is_first) as bar:
             task = bar.add_task("training", total=self.n_steps, completed=self.step, note="")
             while self.step < self.n_steps:
                 self._epoch_losses.append(self._take_step())
@@ -114,21 +125,23 @@ class Trainer:
                     self._save()
                     saved = time.perf_counter()
                 bar.update(task, completed=self.step, note=self._note())
+        if self.exchange.size > 1:  # statistics of normalisation are those of the first process
+            self.model.load_state_dict(self.exchange.from_first(self.model.state_dict))
         self.model.eval()
         return self.history
 
     def _take_step(self) -> float:
         self.model.train()
-        inputs, labels = self.batches.batch(self.step)
+        inputs, labels = my_part(self.batches.batch(self.step), self.exchange)
         with torch.autocast(inputs.device.type, self._autocast_dtype, enabled=self._autocast_dtype is not None):
-            logits = logits_of(self.model, inputs)
+            logits = logits_of(self._network, inputs)
         mean_loss = sum_cross_entropy(logits.float(), labels, self.settings.label_smoothing) / labels.numel()
         self.optimizer.zero_grad(set_to_none=True)
         mean_loss.backward()
         self.optimizer.step()
         self._scheduler.step()
         self.step += 1
-        loss = float(mean_loss.detach())
+        loss = float(self.exchange.sums([mean_loss.detach()])[0]) / self.exchange.size
         if not loss < float("inf"):
             raise InputError(
                 f"training diverged: loss {loss} at step {self.step} of {self.n_steps}; lower optimizer.learning_rate"
@@ -136,7 +149,7 @@ class Trainer:
         return loss
 
     def _close_epoch(self) -> None:
-        measured = self.evaluate()
+        measured = self.exchange.from_first(self.evaluate)
         self.history.append(
             {
                 "epoch": self.step // self.batches.steps_per_epoch,
@@ -150,7 +163,7 @@ class Trainer:
         self._keep_weights(self.history[-1]["epoch"])
 
     def _keep_weights(self, epoch: int) -> None:
-        if epoch in self.snapshots:
+        if epoch in self.snapshots and self.exchange.is_first:
             save_checkpoint(self.snapshots[epoch], {"model": self.model.state_dict()}, self.fingerprint)
 
     def _note(self) -> str:
@@ -159,6 +172,8 @@ class Trainer:
         return f"epoch {self.history[-1]['epoch']}: test accuracy {self.history[-1]['test_accuracy']:.3f}"
 
     def _save(self) -> None:
+        if not self.exchange.is_first:
+            return
         state = {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -176,14 +191,15 @@ class Trainer:
 
     def _restore(self) -> None:
         device = next(self.model.parameters()).device
-        state = load_checkpoint(self.checkpoint, self.fingerprint, device)
+        state = self.exchange.from_first(lambda: load_checkpoint(self.checkpoint, self.fingerprint, device))
         if state is None:
             return
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self._scheduler.load_state_dict(state["scheduler"])
         self.step, self.wall_s = state["step"], state["wall_s"]
-        print(f"training goes on from step {self.step} of {self.n_steps} ({self.checkpoint})")
+        if self.exchange.is_first:
+            print(f"training goes on from step {self.step} of {self.n_steps} ({self.checkpoint})")
         if self.step == self.n_steps:
             self.commits = state["commits"]  # nothing left for the code of today to do
         else:

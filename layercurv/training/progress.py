@@ -20,8 +20,11 @@ class _RateColumn(ProgressColumn):
         return Text("-" if speed is None else f"{speed:.3g}/s")
 
 
-def progress_bar() -> Progress:
+def progress_bar(is_shown: bool = True) -> Progress:
     """Create a progress display with count, rate and time left; on a pipe it prints its final state only.
+
+    Args:
+        is_shown: False shows nothing.
 
     Returns:
         A context manager; `add_task(text, total=n)` starts a bar.
@@ -33,4 +36,6 @@ def progress_bar() -> Progress:
         _RateColumn(),
         TimeRemainingColumn(),
     )
-    return Progress(*columns, TextColumn("{task.fields[note]}"), speed_estimate_period=300)  # seconds averaged over
+    window_s = 300  # over which speed is averaged
+    shown = (*columns, TextColumn("{task.fields[note]}"))
+    return Progress(*shown, speed_estimate_period=window_s, disable=not is_shown)

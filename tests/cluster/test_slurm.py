@@ -19,6 +19,7 @@ from experiments._main import CONFIGS
 from experiments._queue import load_jobs
 from experiments._runner import Run
 from experiments._training import TRAINED_BY
+from layercurv.exchange import Exchange
 from layercurv.kernels import Kernels
 from tests.cluster.slurm import Slurm, missing, wait_for
 from tests.experiments.smoke import smoke_record
@@ -108,7 +109,9 @@ class Sweep:
 def checkpoint(folder: Path, seed: str) -> Path:
     settings = ["scale=smoke", *SUBJECT, f"seed={seed}", f"place.checkpoints={folder}/checkpoints"]
     with initialize_config_dir(CONFIGS, version_base="1.3"):
-        run = Run(compose("alpha_map", settings), torch.device("cpu"), "", Kernels(torch.device("cpu")))
+        run = Run(
+            compose("alpha_map", settings), torch.device("cpu"), "", Kernels(torch.device("cpu")), Exchange.of_one()
+        )
     return run.checkpoint("trained", *TRAINED_BY)[0]
 
 

@@ -10,7 +10,9 @@ from importlib.util import find_spec
 
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
 
+from experiments._main import CONFIGS
 from layercurv.cli.main import _parser, main
 from tests.conftest import ROOT
 
@@ -54,6 +56,10 @@ def test_every_command_exists(page, line):
         assert words[1] in targets, line
     elif words[:2] == ["python", "-m"]:
         assert find_spec(words[2]), line
+    elif words[0] == "torchrun":
+        module, *settings = words[words.index("-m") + 1 :]
+        with initialize_config_dir(CONFIGS, version_base="1.3"):
+            assert find_spec(module) and compose(module.rpartition(".")[2], settings), line
     elif words[0] == "python":
         assert (ROOT / words[1]).is_file(), line
     elif words[:2] == ["layercurv", "measure"]:

@@ -119,6 +119,7 @@ def test_every_configuration_composes(model, data, optimizer, scale):
         ("device=tpu", "expected cpu or cuda, got 'tpu'"),
         ("training.batch_size=1000", "training.batch_size: expected 1 to 256"),
         ("training.epochs=0", "training.epochs: expected at least 1"),
+        ("training.processes=2", "training.processes: expected 1 or the number of processes, 1, got 2"),
     ],
 )
 def test_a_bad_value_is_one_clear_error_before_training(tmp_path, override, message, monkeypatch):

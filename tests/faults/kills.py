@@ -15,7 +15,7 @@ from layercurv.figures.registry import FIGURES, generate
 from layercurv.results.manifest import NAME, freeze, read_manifest
 from tests.faults.child import Ending, forked
 from tests.faults.events import OURS, Events, chosen_points
-from tests.faults.scene import COMMITTED, ROOT, Scenes
+from tests.faults.scene import COMMITTED, ROOT, Scenes, left_behind
 from tests.faults.trial import Trial
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
@@ -62,6 +62,7 @@ def killed_sealing(folder: Path, count: int) -> Iterator[Trial]:
         lost = [] if seal_of(results) in (old, new) else [f"{NAME} is neither the old one nor the new one"]
         again = forked(lambda r=results: print(freeze(r)), folder / "output.txt")
         lost += [] if again.code == 0 and seal_of(results) == new else [f"not sealed again: {again.message}"]
+        lost += left_behind(results)
         yield Trial(f"sealing, {number.name}", lost, message(ending))
 
 
@@ -89,7 +90,7 @@ def killed_drawing(folder: Path, count: int) -> Iterator[Trial]:
         there = [path for path in out.iterdir() if path.suffix != ".part"] if out.exists() else []
         lost = [f"{path.name} is half a figure" for path in there if path.read_bytes() != expected[path.name]]
         again = forked(draw(out), folder / "output.txt")
-        found = {path.name: path.read_bytes() for path in out.iterdir() if path.suffix != ".part"}
+        found = {path.name: path.read_bytes() for path in out.iterdir()}
         lost += [] if found == expected and again.code == 0 else [f"not drawn again: {again.message}"]
         yield Trial(f"drawing, {number.name}", lost, message(ending))
 

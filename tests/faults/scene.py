@@ -84,7 +84,12 @@ class Scene:
         done = self.run()
         missing = [] if self.record.exists() else ["the record is missing"]
         failed = [] if done.code == 0 else [f"the same command ended with {done.code}: {done.message}"]
-        return failed + missing + self.lost()
+        return failed + missing + self.lost() + left_behind(self.folder)
+
+
+def left_behind(folder: Path) -> list[str]:
+    """Temporary files that no run will ever write to again."""
+    return [f"{path.name} was left behind" for path in folder.rglob(".*.part")]
 
 
 class Scenes:

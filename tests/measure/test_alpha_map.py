@@ -131,8 +131,9 @@ def test_an_interrupted_measurement_goes_on_with_the_same_numbers(found, tmp_pat
 def test_what_is_known_is_not_measured_again(tmp_path, monkeypatch):
     given, path = (network(), CrossEntropy(), samples(), 4), tmp_path / "done.pt"
     first = alpha_map(*given, checkpoint=path)
-    for name in ("gradient_directions", "check_engines", "sweep", "measured", "network_output"):
-        monkeypatch.setattr(f"layercurv.measure.measurement.{name}", lambda *a, **k: pytest.fail("measured again"))
+    measuring = ("measurement.check_engines", "measurement.sweep", "measurement.measured", "measurement.network_output")
+    for name in (*measuring, "engines.gradient_sums", "engines.sweep"):
+        monkeypatch.setattr(f"layercurv.measure.{name}", lambda *a, **k: pytest.fail("measured again"))
     again = alpha_map(*given, checkpoint=path)
     assert again.entries == first.entries and again.mean_loss == first.mean_loss
 

@@ -92,7 +92,7 @@ def refused(rank: int) -> list[str]:
 
 
 def of_processes(folder, size: int, what: str) -> list:
-    mp.spawn(together, (size, str(folder), what), nprocs=size)
+    mp.start_processes(together, (size, str(folder), what), nprocs=size, start_method="fork")
     return [torch.load(folder / f"{what}-{rank}.pt") for rank in range(size)]
 
 

@@ -1,0 +1,236 @@
+"""What measuring a network costs, in floating-point operations, bytes of memory and bytes sent: formulas.
+
+Symbols: a layer has m outputs, n inputs per output and P positions per sample (the pixels of a convolution's output,
+the tokens of a text); F = sum_l 2 P m n is a forward pass of one sample through all layers, F_l its part behind layer
+l, A what products without weights (attention) add to it; K directions per layer; C columns of the loss Hessian's root;
+N processes. A product counts two operations. Everything is per sample unless it says otherwise.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode, _FlopCounterMode
+
+from layercurv.curvature import weight_layers
+
+DOUBLE, FLOAT = 8, 4  # bytes
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A weight layer as arithmetic sees it."""
+
+    name: str
+    m: int
+    n: int
+    P: int
+
+    @property
+    def forward(self) -> int:
+        """2 P m n."""
+        return 2 * self.P * self.m * self.n
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A network as arithmetic sees it, its layers in the order they are applied in."""
+
+    layers: tuple[Layer, ...]
+    others: int  # A: operations of products without weights
+    n_parameters: int
+    n_entries: int  # numbers that all modules put out: what a backward pass keeps
+    is_smooth: bool  # whether second derivatives of the network itself enter (GELU, attention)
+
+    @property
+    def forward(self) -> int:
+        """F + A."""
+        return sum(layer.forward for layer in self.layers) + self.others
+
+    def behind(self) -> list[int]:
+        """F_l: what lies behind each layer; A is spread evenly over layers.
+
+        Returns:
+            Operations, by layer.
+        """
+        each = self.others / max(1, len(self.layers))
+        found, total = [], 0.0
+        for layer in reversed(self.layers):
+            found.append(int(total))
+            total += layer.forward + each
+        return found[::-1]
+
+
+def shape_of(model: nn.Module, *inputs: torch.Tensor, is_smooth: bool = False, **keywords: torch.Tensor) -> Shape:
+    """Read a network's shapes off one forward pass; on the meta device it costs nothing.
+
+    Args:
+        model: The network.
+        *inputs: One sample.
+        is_smooth: As for `Shape`.
+        **keywords: Of the forward pass.
+
+    Returns:
+        The shape.
+    """
+    named = {layer.module: layer for layer in weight_layers(model)}
+    layers: list[Layer] = []
+    entries = 0
+
+    def see(module: nn.Module, _: object, output: object) -> None:
+        nonlocal entries
+        if not torch.is_tensor(output):
+            return
+        entries += output.numel() if not list(module.children()) else 0
+        if layer := named.get(module):
+            m, n = layer.shape
+            layers.append(Layer(layer.name, m, n, output.numel() // m))
+
+    hooks = [module.register_forward_hook(see) for module in model.modules()]
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model(*inputs, **keywords)
+    for hook in hooks:
+        hook.remove()
+    others = counter.get_total_flops() - sum(layer.forward for layer in layers)
+    return Shape(tuple(layers), others, sum(p.numel() for p in model.parameters()), entries, is_smooth)
+
+
+def gradient(shape: Shape) -> int:
+    """Count the mean gradient: a forward pass, and a backward pass of twice that but for the first layer's inputs.
+
+    3 (F + A) - 2 P m n of the first layer.
+
+    Args:
+        shape: The network.
+
+    Returns:
+        Operations.
+    """
+    return 3 * shape.forward - shape.layers[0].forward
+
+
+def by_columns(shape: Shape, n_columns: int, K: int) -> int:
+    """Count the `ggn` engine on all layers: every column pulled back to the first layer, and projected on the way.
+
+    F + A + (C + 2) F_1 + sum_l 2 P K (n + (C + 1) m); one column more for the slopes, and one that tells samples apart.
+
+    Args:
+        shape: The network.
+        n_columns: C.
+        K: Directions per layer.
+
+    Returns:
+        Operations.
+    """
+    projected = sum(2 * layer.P * K * (layer.n + (n_columns + 1) * layer.m) for layer in shape.layers)
+    return shape.forward + (n_columns + 2) * shape.behind()[0] + projected
+
+
+def by_tangents(shape: Shape, K: int) -> int:
+    """Count the `tangent` engine on all layers: each direction pushed through what lies behind its layer.
+
+    2 (F + A) + K sum_l (F_l + 2 P (m + n)), with 2 F_l for a smooth network, whose second derivatives travel beside the
+    first.
+
+    Args:
+        shape: The network.
+        K: Directions per layer.
+
+    Returns:
+        Operations.
+    """
+    begun = sum(2 * layer.P * (layer.m + layer.n) for layer in shape.layers)
+    return 2 * shape.forward + K * ((1 + shape.is_smooth) * sum(shape.behind()) + begun)
+
+
+def curvature(shape: Shape, n_columns: int, K: int) -> tuple[int, str]:
+    """Count the cheaper engine, as `engine="auto"` takes it; a mixture of both can be cheaper still.
+
+    Args:
+        shape: The network.
+        n_columns: C.
+        K: Directions per layer.
+
+    Returns:
+        Operations, and the engine.
+    """
+    tangents = by_tangents(shape, K), "tangent"
+    return tangents if shape.is_smooth else min(tangents, (by_columns(shape, n_columns, K), "ggn"))
+
+
+def factors(shape: Shape, n_columns: int) -> int:
+    """Count the Kronecker factors: a forward pass, the columns pulled back, and the products of inputs and columns.
+
+    F + A + (C + 2) F_1 + sum_l 2 P (n^2 + (C + 1) m^2).
+
+    Args:
+        shape: The network.
+        n_columns: C, or how many random ones.
+
+    Returns:
+        Operations.
+    """
+    products = sum(2 * layer.P * (layer.n**2 + (n_columns + 1) * layer.m**2) for layer in shape.layers)
+    return shape.forward + (n_columns + 2) * shape.behind()[0] + products
+
+
+def memory(shape: Shape, K: int, micro_batch: int, with_factors: bool) -> dict[str, int]:
+    """Count what one process holds.
+
+    Args:
+        shape: The network.
+        K: Directions per layer.
+        micro_batch: Samples at a time.
+        with_factors: Whether Kronecker factors are measured.
+
+    Returns:
+        Bytes: `weights` in float32, 4 per parameter; `gradients` in float64, 8 sum_l m n; `activations` of a
+        micro-batch, 4 per entry; `tangents`, K times the largest layer's output; `factors`, 8 sum_l (n^2 + 2 m^2).
+    """
+    widest = max(layer.P * layer.m for layer in shape.layers)
+    return {
+        "weights": FLOAT * shape.n_parameters,
+        "gradients": DOUBLE * sum(layer.m * layer.n for layer in shape.layers),
+        "activations": FLOAT * micro_batch * shape.n_entries,
+        "tangents": FLOAT * micro_batch * K * widest * (1 + shape.is_smooth),
+        "factors": DOUBLE * sum(layer.n**2 + 2 * layer.m**2 for layer in shape.layers) if with_factors else 0,
+    }
+
+
+def sent(shape: Shape, n_samples: int, K: int, N: int, with_factors: bool) -> int:
+    """Count the bytes that one of N processes sends in a whole measurement.
+
+    2 (N - 1) / N for each byte that is summed (gradients, factors), N - 1 for each that it tells everybody: the
+    directions of its layers, 8 K sum_l (m + n) / N, and curvatures and slopes of its samples, 16 B K L / N.
+
+    Args:
+        shape: The network.
+        n_samples: B.
+        K: Directions per layer.
+        N: Processes.
+        with_factors: Whether Kronecker factors are measured.
+
+    Returns:
+        Bytes.
+    """
+    held = memory(shape, K, 1, with_factors)
+    summed = held["gradients"] + held["factors"]
+    directions = DOUBLE * K * sum(layer.m + layer.n for layer in shape.layers)
+    told = directions + 2 * DOUBLE * n_samples * K * len(shape.layers)
+    return (2 * (N - 1) * summed + (N - 1) * told) // N
+
+
+def counted(work: Callable[[], object]) -> int:
+    """Count the operations of products in what a function does.
+
+    Args:
+        work: The function.
+
+    Returns:
+        Operations.
+    """
+    counter = FlopCounterMode(display=False)
+    with _FlopCounterMode(counter):  # the counter itself hooks modules; to the engines that changes gradients
+        work()
+    return counter.get_total_flops()

@@ -1,0 +1,239 @@
+"""The engines on one network, loss and list of micro-batches, whether one process measures them or several.
+
+Every process holds the network and the list, and goes through its share of the micro-batches. Sums are added in
+float64, in the order of the processes: the same number of processes gives the same bits, everywhere; another number
+the same to rounding. The singular vectors of a layer are found by one process for all.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from layercurv.curvature import Directions, LayerCurvature, WeightLayer, directional_curvature, sweep
+from layercurv.curvature.directions import GradientSums, gradient_sums, layer_directions, require_directions
+from layercurv.curvature.losses import as_loss
+from layercurv.errors import InputError
+from layercurv.exchange import Exchange
+from layercurv.measure.progress import Counted
+from layercurv.training.checkpoint import weights_checksum
+
+
+class Engines:
+    """What measures a network on its samples. All processes call the same methods in the same order."""
+
+    def __init__(self, model: nn.Module, loss: Any, batches: Sequence[Any], exchange: Exchange):
+        """Take the measurement's network and samples, and make sure that all processes have the same.
+
+        Args:
+            model: The network, in eval mode, with equal weights in every process.
+            loss: As for `directional_curvature`.
+            batches: All micro-batches, the same list in every process.
+            exchange: The processes.
+
+        Raises:
+            InputError: If there are fewer micro-batches than processes, or weights or number of micro-batches differ.
+        """
+        self.model, self.loss, self.exchange = model, as_loss(loss), exchange
+        rank, size, n = exchange.rank, exchange.size, len(batches)
+        if size > 1:
+            held = exchange.gathered((weights_checksum(model), n))
+            if len(set(held)) > 1:
+                odd = next(rank for rank, mine in enumerate(held) if mine != held[0])
+                raise InputError(
+                    f"processes: expected equal weights and micro-batches, process {odd} has others than process 0"
+                )
+            if n < size:
+                raise InputError(f"processes: expected a micro-batch for each of {size} processes, got {n}")
+        self.first, last = rank * n // size, (rank + 1) * n // size
+        self._up_to_mine = batches if size == 1 else list(batches[:last])
+        self.share: Sequence[Any] = self._up_to_mine if size == 1 else self._up_to_mine[self.first :]
+
+    def mean_gradients(
+        self, layers: list[WeightLayer], advance: Callable[[int], None] | None = None
+    ) -> dict[str, torch.Tensor]:
+        """Compute dL/dW of the loss over all samples.
+
+        Args:
+            layers: The layers.
+            advance: Called with the number of this process's micro-batches that are done.
+
+        Returns:
+            Layer name to gradient in its matrix view, [m, n] float64, the same in every process.
+
+        Raises:
+            InputError: As `layercurv.curvature.mean_gradients`, in every process if in any.
+        """
+        share = Counted(self.share, advance) if advance else self.share
+        mine = self.exchange.together(lambda: gradient_sums(self.model, self.loss, share, layers))
+        totals = self.exchange.sums(list(mine.sums.values()))
+        used, counts = zip(*self.exchange.gathered((mine.used, mine.n_samples)), strict=True)
+        named = dict(zip(mine.sums, totals, strict=True))
+        return GradientSums(named, frozenset[str]().union(*used), sum(counts)).means()
+
+    def gradient_directions(
+        self, layers: list[WeightLayer], top_k: int, advance: Callable[[int], None] | None = None
+    ) -> dict[str, Directions]:
+        """Find the leading singular directions of the gradient over all samples.
+
+        Args:
+            layers: The layers.
+            top_k: How many per layer.
+            advance: As for `mean_gradients`.
+
+        Returns:
+            Layer name to directions, the same in every process.
+
+        Raises:
+            InputError: As `layercurv.curvature.gradient_directions`.
+        """
+        gradients = self.mean_gradients(layers, advance)
+        require_directions(gradients)
+        mine = self._my_layers(layers)
+        parts = self.exchange.gathered(
+            self.exchange.together(
+                lambda: {layer.name: vars(layer_directions(layer, gradients[layer.name], top_k)) for layer in mine}
+            )
+        )
+        found = {name: directions for part in parts for name, directions in part.items()}
+        return {layer.name: _directions(found[layer.name], layer.weight.device) for layer in layers}
+
+    def directional_curvature(
+        self,
+        directions: dict[str, Any],
+        measure: Callable[..., dict[str, LayerCurvature]] = directional_curvature,
+        **options: Any,
+    ) -> dict[str, LayerCurvature]:
+        """Measure curvature along directions over all samples.
+
+        Args:
+            directions: As for `layercurv.curvature.directional_curvature`, the same in every process.
+            measure: That function, or one that takes the same arguments.
+            **options: Its options.
+
+        Returns:
+            Layer name to curvature, the same in every process; per-sample values in the order of the samples. Where
+            processes took different engines the names are joined by "+".
+
+        Raises:
+            InputError: In every process if in any.
+        """
+        found = self.exchange.together(lambda: measure(self.model, self.loss, self.share, directions, **options))
+        if self.exchange.size == 1:
+            return found
+        parts = self.exchange.gathered({name: vars(curvature) for name, curvature in found.items()})
+        return {name: _joined([part[name] for part in parts]) for name in found}
+
+    def sweep(
+        self,
+        layers: list[WeightLayer],
+        visitors: Sequence[Any],
+        n_done: int = 0,
+        after_batch: Callable[[int], None] | None = None,
+        **options: Any,
+    ) -> None:
+        """Feed visitors (Kronecker factors, moments, `GGNCurvature`) from all samples.
+
+        Args:
+            layers: The layers they ask about.
+            visitors: Fresh ones; afterwards they hold the sums of all processes, in every process.
+            n_done: This process's micro-batches that are in the visitors' sums already.
+            after_batch: Called with the number of this process's micro-batches that are done, after each.
+            **options: `n_sampled` and `seed` of `layercurv.curvature.sweep`; random columns depend on the seed and the
+                micro-batch, not on the number of processes.
+
+        Raises:
+            InputError: In every process if in any.
+        """
+        given = self.model, self.loss, self._up_to_mine, layers, visitors, self.first + n_done
+
+        def after(n: int) -> None:
+            if after_batch is not None:
+                after_batch(n - self.first)
+
+        self.exchange.together(lambda: sweep(*given, after, **options))
+        if self.exchange.size > 1:
+            for visitor in visitors:
+                visitor.load_state_dict(self._added(visitor.state_dict()))
+
+    def _my_layers(self, layers: list[WeightLayer]) -> list[WeightLayer]:
+        # The most expensive ones first, each to who has the least to do: the same rule in every process.
+        size = self.exchange.size
+        load = [0] * size
+        mine = []
+        for layer in sorted(layers, key=_work, reverse=True):
+            rank = load.index(min(load))
+            load[rank] += _work(layer)
+            mine += [layer] if rank == self.exchange.rank else []
+        return mine
+
+    def _added(self, state: dict[str, Any]) -> dict[str, Any]:
+        # Tensors are sums and add up; the rest is told: counts add up, lists follow one another, sets are united.
+        tensors: list[torch.Tensor] = []
+        rest = self.exchange.gathered(_without_sums(state, tensors))
+        totals = iter(self.exchange.sums(tensors))
+        merged = rest[0]
+        for other in rest[1:]:
+            merged = _merged(merged, other)
+        return _with_sums(merged, totals)
+
+
+class _Sum:
+    """Marks the place of a tensor that is summed apart from the rest of a visitor's state."""
+
+
+def _without_sums(state: Any, tensors: list[torch.Tensor]) -> Any:
+    if isinstance(state, dict):
+        return {key: _without_sums(part, tensors) for key, part in state.items()}
+    if torch.is_tensor(state):
+        tensors.append(state)
+        return _Sum()
+    return state
+
+
+def _merged(one: Any, other: Any, key: str = "") -> Any:
+    # A layer has as many positions everywhere.
+    if isinstance(one, dict):
+        return {name: _merged(one[name], other[name], key if key == "n_positions" else name) for name in one}
+    if isinstance(one, set):
+        return one | other
+    return one if isinstance(one, _Sum) or key == "n_positions" else one + other
+
+
+def _with_sums(state: Any, totals: Any) -> Any:
+    if isinstance(state, dict):
+        return {key: _with_sums(part, totals) for key, part in state.items()}
+    return next(totals) if isinstance(state, _Sum) else state
+
+
+def _work(layer: WeightLayer) -> int:
+    m, n = layer.shape
+    return m * n * min(m, n)
+
+
+def _directions(parts: dict[str, torch.Tensor], device: torch.device) -> Directions:
+    return Directions(**{name: part.to(device) for name, part in parts.items()})
+
+
+def _joined(parts: list[dict[str, Any]]) -> LayerCurvature:
+    n_samples = sum(part["n_samples"] for part in parts)
+
+    def mean(field: str) -> torch.Tensor | None:
+        values = [part[field] for part in parts]
+        if any(value is None for value in values):
+            return None
+        first, *others = (part["n_samples"] / n_samples * v for part, v in zip(parts, values, strict=True))
+        total: torch.Tensor = first
+        for other in others:
+            total = total + other
+        return total
+
+    def listed(field: str) -> torch.Tensor | None:
+        values = [part[field] for part in parts]
+        return None if any(value is None for value in values) else torch.cat(values)
+
+    curvatures = mean("curvatures")
+    assert curvatures is not None
+    engine = "+".join(dict.fromkeys(part["engine"] for part in parts))
+    return LayerCurvature(curvatures, mean("ggn"), listed("per_sample"), listed("slopes"), n_samples, engine)

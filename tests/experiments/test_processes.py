@@ -1,0 +1,161 @@
+"""Experiments over two and three processes give the record of one; what cannot be split says so."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+
+from experiments import _processes
+from experiments._main import be_main
+from layercurv.results import schema
+from tests.experiments.smoke import smoke_record
+
+SETTINGS = ("subject=mlp_cifar10", "curvature.dtype=float64", "curvature.micro_batch=8")
+EXPERIMENTS = ("alpha_map", "alpha_triangle", "conv_gap", "kronecker_spectrum", "rank_profile", "training_dynamics")
+
+
+def as_one_of(rank: int, size: int, folder: str, port: int) -> None:
+    """Be started as torchrun starts a process; run every experiment, the first one twice."""
+    torch.set_num_threads(1)
+    places = {"RANK": rank, "LOCAL_RANK": rank, "GROUP_RANK": 0, "WORLD_SIZE": size, "MASTER_PORT": port}
+    os.environ |= {key: str(value) for key, value in places.items()}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "TORCHELASTIC_RUN_ID": "test"}
+    _processes.world.cache_clear()  # this is a fork of a process that was alone
+    for experiment in EXPERIMENTS:
+        smoke_record(experiment, Path(folder), *SETTINGS, variant=f"of{size}")
+    smoke_record(EXPERIMENTS[0], Path(folder), *SETTINGS, variant=f"of{size}again")
+    _processes.leave_others()
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("processes")
+    return folder, {experiment: smoke_record(experiment, folder, *SETTINGS) for experiment in EXPERIMENTS}
+
+
+def record(folder, experiment, variant):
+    return json.loads((folder / "results" / experiment / f"{variant}.smoke.json").read_text())
+
+
+# Singular values that a law predicts come from iterations that end at a tolerance, and from eigenvalues down to zero.
+ITERATED = {"kinds": 1e-6}
+
+
+def differences(one, other, tolerance=1e-12, null=(), where=""):
+    """Where two parts of a record differ: in lists each number but for zeros, elsewhere relative to no less than 1."""
+    if isinstance(one, dict):
+        null = one.get("is_null", null)
+        assert one.keys() == other.keys(), where
+        parts = [(one[key], other[key], ITERATED.get(key, tolerance), null, f"{where}.{key}") for key in one]
+        return [found for part in parts for found in differences(*part)]
+    if isinstance(one, list) and one and isinstance(one[0], float):
+        usable = [k for k in range(len(one)) if not (len(null) == len(one) and null[k])]
+        zero = 1e-15 * max(map(abs, one))
+        close = {k: math.isclose(one[k], other[k], rel_tol=tolerance, abs_tol=zero) for k in usable}
+        return [f"{where}[{k}]: {one[k]} {other[k]}" for k in usable if not close[k]]
+    if isinstance(one, list):
+        pairs = enumerate(zip(one, other, strict=True))
+        return [found for k, pair in pairs for found in differences(*pair, tolerance, null, f"{where}[{k}]")]
+    if isinstance(one, float):
+        is_close = math.isclose(one, other, rel_tol=tolerance, abs_tol=tolerance)
+        return [] if is_close else [f"{where}: {one} {other}"]
+    return [] if one == other else [f"{where}: {one} {other}"]
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_records_are_those_of_one_process(alone, size):
+    folder, expected = alone
+    store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    port = store.port
+    del store
+    mp.start_processes(as_one_of, (size, str(folder), port), nprocs=size, start_method="fork")
+    for experiment in EXPERIMENTS:
+        found = record(folder, experiment, f"of{size}")
+        assert not differences(expected[experiment]["measurements"], found["measurements"]), experiment
+        processes = found["provenance"]["processes"]
+        assert processes["world_size"] == size and processes["backend"] == "gloo"
+        assert [place["local_rank"] for place in processes["ranks"]] == list(range(size))
+        assert found["provenance"]["config"] == expected[experiment]["provenance"]["config"]
+    first, again = (record(folder, EXPERIMENTS[0], f"of{size}{name}")["measurements"] for name in ("", "again"))
+    assert first == again  # the same bits
+
+
+def test_a_record_of_one_process_alone_says_nothing_of_processes(alone):
+    assert "processes" not in alone[1]["alpha_map"]["provenance"]
+    assert "processes" not in alone[1]["alpha_map"]["provenance"]["config"]["training"]
+
+
+@pytest.mark.parametrize("n_processes", [1, 0])
+def test_a_record_of_processes_must_name_at_least_two(alone, n_processes):
+    broken = json.loads(json.dumps(alone[1]["alpha_map"]))
+    broken["provenance"]["processes"] = {"world_size": n_processes, "backend": "gloo", "ranks": []}
+    assert schema.violations(broken, "alpha_map")
+
+
+@pytest.fixture
+def second_of_two(monkeypatch):
+    store = dist.HashStore()
+    monkeypatch.setattr(_processes, "_store", lambda: store)
+    monkeypatch.setattr(_processes, "_SAME_ERROR_S", 0.2)
+    places = {"TORCHELASTIC_RUN_ID": "test", "WORLD_SIZE": "2", "RANK": "0"}
+    for key, value in places.items():
+        monkeypatch.setenv(key, value)
+    return monkeypatch
+
+
+def test_an_experiment_that_cannot_be_split_says_so_once(second_of_two, capsys):
+    for rank in (0, 1):
+        second_of_two.setenv("RANK", str(rank))
+        with capsys.disabled() if rank else pytest.MonkeyPatch.context(), pytest.raises(SystemExit) as ending:
+            be_main("sampling_noise", lambda cfg: pytest.fail("it ran"))
+        assert ending.value.code == 2
+    assert capsys.readouterr().err.count("error: sampling_noise: expected one process, got 2") == 1
+
+
+def test_what_another_process_alone_has_to_say_is_said_with_its_number(second_of_two, capsys):
+    second_of_two.setenv("RANK", "1")
+    _processes.tell("error: no room")
+    assert capsys.readouterr().err == "process 1: error: no room\n"
+
+
+SLOW = ("scale=smoke", *SETTINGS, "training.processes=2", "training.checkpoint_s=0", "data.n_train=2048", "variant=net")
+
+
+def command(python, folder):
+    places = [f"place.{name}={folder}/{name}" for name in ("results", "checkpoints")]
+    torchrun = [python, "-m", "torch.distributed.run", "--nproc-per-node=2"]
+    return [*torchrun, "-m", "experiments.alpha_map", *SLOW, *places, f"hydra.run.dir={folder}/out"]
+
+
+def children(pid):
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@pytest.mark.slow
+def test_a_killed_process_ends_the_others_and_the_same_command_ends_as_if_nothing_had_been(tmp_path, root, python):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    done = subprocess.run(command(python, whole), cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("wrote ") == 1
+    process = subprocess.Popen(command(python, killed), cwd=root, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 300
+    while not list(killed.glob("checkpoints/trained-????????????????.pt")):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    os.kill(children(process.pid)[1], signal.SIGKILL)
+    _, error = process.communicate(timeout=300)
+    assert process.returncode != 0 and "a process of the group is gone" in error
+    assert not list(killed.rglob("*.json"))
+    again = subprocess.run(command(python, killed), cwd=root, capture_output=True, text=True)
+    assert again.returncode == 0 and "training goes on from step" in again.stdout, again.stderr
+    first, second = (record(folder, "alpha_map", "net") for folder in (whole, killed))
+    assert first["measurements"] == second["measurements"]
+    assert first["provenance"]["config"]["training"]["processes"] == 2
