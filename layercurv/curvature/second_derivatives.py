@@ -1,4 +1,4 @@
-"""Gradient and Hessian-vector product along a random direction in several weights at once, by double backpropagation."""
+"""Gradient and Hessian-vector product along a random direction in several weights, by double backpropagation."""
 
 import torch
 
