@@ -78,14 +78,21 @@ def _parser() -> argparse.ArgumentParser:
         "files; a .txt file, for language models; or a name: of a folder below $LAYERCURV_DATA, or the hub's",
     )
     what.add_argument("--split", default="train", help="of a data set in Parquet files or on the hub (default: train)")
-    what.add_argument("--samples", type=int, default=256, help="how many, drawn by --seed (default: 256)")
+    what.add_argument(
+        "--samples", type=int, help="how many, drawn by --seed (default: 256, or all where there are fewer)"
+    )
     what.add_argument("--micro-batch", type=int, default=32, help="samples per forward pass (default: 32)")
     what.add_argument("--image-size", type=int, help="pixels; default: the network's own, else the images'")
-    what.add_argument("--context", type=int, default=128, help="tokens per sample of text (default: 128)")
+    what.add_argument(
+        "--context", type=int, help="tokens per sample of text (default: 128, or as many as the network takes)"
+    )
     how = measure.add_argument_group("measurement")
     how.add_argument("--top-k", type=int, default=20, help="gradient directions per layer (default: 20)")
     how.add_argument(
-        "--layers", action="append", metavar="PATTERN", help="such as 'blocks.*.attn.*'; may be repeated; default: all"
+        "--layers",
+        action="append",
+        metavar="PATTERN",
+        help="layers ('blocks.*.attn.*') or other parameters ('*.bias'); may be repeated; default: all layers",
     )
     how.add_argument("--engine", default="auto", help="auto (default), ggn, tangent or double_backward")
     how.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="default: float32")

@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import tempfile
 from pathlib import Path
 
 import torch
@@ -36,7 +37,8 @@ def measure(options: argparse.Namespace) -> None:
         for inputs, targets in load_samples(options.data, network, options)
     ]
     _require_fitting(network, batches)
-    LOGGER.info("network: %s; samples: %d of %s", network.source, options.samples, options.data)
+    n_samples = sum(len(inputs) for inputs, _ in batches)
+    LOGGER.info("network: %s; samples: %d of %s", network.source, n_samples, options.data)
     partial = outputs["json"].with_suffix(".partial.pt")
     found = alpha_map(
         model,
@@ -77,12 +79,28 @@ def _outputs(options: argparse.Namespace) -> dict[str, Path]:
     for path in paths.values():
         if path.exists() and not options.overwrite:
             raise InputError(f"{path} exists: choose another --output, or --overwrite it")
+    _require_writable(paths["json"].parent)
     return paths
+
+
+def _require_writable(folder: Path) -> None:
+    # Found out now, not after hours of measuring.
+    if not folder.is_dir():
+        raise InputError(f"--output: there is no folder {folder}")
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise InputError(f"--output: cannot write into {folder}: {error.strerror}") from error
 
 
 def _require_fitting(network: Network, batches: list[tuple[torch.Tensor, torch.Tensor]]) -> None:
     # One sample tells whether network, inputs and targets belong together.
     inputs, targets = batches[0][0][:1], batches[0][1][:1]
+    if inputs.dtype == torch.uint8:
+        raise InputError(
+            "--data: the inputs are bytes (uint8), and the network takes real numbers: save them as float32, scaled as "
+            "for its training"
+        )
     try:
         with torch.no_grad():
             logits = network_output(network.model, inputs)

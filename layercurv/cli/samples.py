@@ -14,7 +14,9 @@ from layercurv.cli.images import class_folders, image_batch
 from layercurv.cli.network import Network
 from layercurv.cli.text import windows
 from layercurv.errors import InputError
+from layercurv.measure.progress import LOGGER
 
+DEFAULT_SAMPLES, DEFAULT_CONTEXT = 256, 128
 Batches = list[tuple[torch.Tensor, torch.Tensor]]
 
 
@@ -41,7 +43,7 @@ def drawn(count: int, options: argparse.Namespace) -> list[int]:
 
     Args:
         count: How many there are.
-        options: `samples`, how many are wanted, and `seed`.
+        options: `samples`, how many are wanted (None takes 256, or all where there are fewer), and `seed`.
 
     Returns:
         Their indices.
@@ -49,9 +51,12 @@ def drawn(count: int, options: argparse.Namespace) -> list[int]:
     Raises:
         InputError: If there are fewer than wanted.
     """
-    if options.samples > count:
+    wanted = options.samples or min(DEFAULT_SAMPLES, count)
+    if wanted > count:
         raise InputError(f"--samples {options.samples}: {options.data} has {count}")
-    return torch.randperm(count, generator=torch.Generator().manual_seed(options.seed))[: options.samples].tolist()
+    if wanted < (options.samples or DEFAULT_SAMPLES):
+        LOGGER.info("%s has %d samples: all of them are taken", options.data, count)
+    return torch.randperm(count, generator=torch.Generator().manual_seed(options.seed))[:wanted].tolist()
 
 
 def _inputs_and_targets(name: str, network: Network, options: argparse.Namespace) -> tuple[torch.Tensor, torch.Tensor]:
@@ -62,7 +67,8 @@ def _inputs_and_targets(name: str, network: Network, options: argparse.Namespace
     if path.is_file():
         inputs, targets = _tensors(path)
         chosen = drawn(len(targets), options)
-        return inputs[chosen], targets[chosen]
+        is_text = not inputs.is_floating_point() and hasattr(getattr(network.model, "config", None), "vocab_size")
+        return (inputs.long() if is_text else inputs)[chosen], targets[chosen]
     if path.is_dir() and not any(path.glob("*.parquet")):
         pictures, labels = class_folders(path)
         return _pictures(pictures, labels, network, options)
@@ -85,6 +91,8 @@ def _tensors(path: Path) -> tuple[torch.Tensor, torch.Tensor]:
         raise InputError(f"--data {path}: expected {wanted}, got {type(loaded).__name__}") from error
     if len(inputs) != len(targets):
         raise InputError(f"--data {path}: expected {wanted}, got {len(inputs)} and {len(targets)}")
+    if targets.is_floating_point() and not torch.equal(targets, targets.round()):
+        raise InputError(f"--data {path}: expected class labels as targets, got {targets.dtype} that are no integers")
     return inputs, targets.long()
 
 
@@ -132,6 +140,14 @@ def _pictures(
 
 
 def _texts(text: str, network: Network, options: argparse.Namespace) -> tuple[torch.Tensor, torch.Tensor]:
-    inputs, targets = windows(text, network.tokenizer, options.context)
+    inputs, targets = windows(text, network.tokenizer, _context(network, options.context))
     chosen = drawn(len(inputs), options)
     return inputs[chosen], targets[chosen]
+
+
+def _context(network: Network, wanted: int | None) -> int:
+    config = getattr(network.model, "config", None)
+    most: int | None = getattr(config, "max_position_embeddings", None)  # transformers' GPT-2 answers to it too
+    if wanted is not None and most is not None and wanted > most:
+        raise InputError(f"--context {wanted}: the network takes at most {most} tokens")
+    return wanted or min(DEFAULT_CONTEXT, most or DEFAULT_CONTEXT)

@@ -32,7 +32,7 @@ The engines, and what else one pass can collect:
 - `finite_difference`: what a measurement without second derivatives would give
 - `dense`: the whole Hessian of a tiny network
 - `spectrum`: eigenpairs, trace and density of Hessian, GGN and Fisher over any parameters, by curvlinops
-- `precision`: float32 means float32; `rounding` what that loses
+- `precision`: float32 means float32; `rounding` what that loses; `second_derivatives` both are seen by
 """
 
 from layercurv.curvature.alignment import Alignment, AlignmentMoments

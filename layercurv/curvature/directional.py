@@ -22,7 +22,7 @@ from layercurv.curvature.losses import Loss, as_loss
 from layercurv.curvature.measuring import measuring, require_eval_mode
 from layercurv.curvature.moves import Moves
 from layercurv.curvature.objective import Objective
-from layercurv.curvature.proof import failures
+from layercurv.curvature.proof import prove
 from layercurv.curvature.rounding import warn_if_imprecise
 from layercurv.curvature.sweep import visit
 from layercurv.curvature.tangent import TangentCurvature
@@ -83,7 +83,8 @@ def directional_curvature(
         found = study.by_fast_engines(first, batches, engine)
         study.log()
         found |= study.by_double_backward(batches, [name for name in directions if name not in found])
-        warn_if_imprecise(study.objective, moves.layers, first)
+        if not study.is_precise or any(curvature.engine not in FAST for curvature in found.values()):
+            warn_if_imprecise(study.objective, moves.layers, first)
     return {name: found[name] for name in directions}
 
 
@@ -124,6 +125,7 @@ class _Study:
         whole = frozenset(name for name, given in moves.single.items() if isinstance(given, TensorDirections))
         self._network = TracedNetwork(objective.model, moves.layers, whole)
         self._planned: TracedBatch | None = None  # the first micro-batch, until it is measured
+        self.is_precise: bool | None = None  # whether float64 gives what is on the first tape; None if not looked at
         self._changed: dict[str, tuple[str, str]] = {}  # layer name to the engine it has come to, and why
 
     def plan(self, batch: Batch, engine: str) -> dict[str, str]:
@@ -230,4 +232,8 @@ class _Study:
         if not left:
             return found
         needs_root = any(engines[name] == "ggn" for name in left)
-        return found | failures(self.objective, self._network, traced, left, needs_root, True)
+        looks_in_double = self.is_precise is None and len(left) == len(self._moves.layers)
+        proof = prove(self.objective, self._network, traced, left, needs_root, True, looks_in_double)
+        if self.is_precise is None:
+            self.is_precise = proof.is_precise
+        return found | proof.failed

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from numbers import Integral
 
 import torch
 from torch import nn
@@ -298,8 +299,7 @@ def top_singular_directions(gradient: torch.Tensor, top_k: int, eps: float) -> D
     Raises:
         InputError: If top_k < 1 or G is zero.
     """
-    if top_k < 1:
-        raise InputError(f"top_k: expected a positive integer, got {top_k}")
+    require_top_k(top_k)
     if not gradient.any():
         raise InputError(f"expected a gradient that is not zero, got zeros of shape {tuple(gradient.shape)}")
     G = gradient if gradient.shape[0] <= gradient.shape[1] else gradient.T  # wide: rows <= columns
@@ -313,6 +313,19 @@ def top_singular_directions(gradient: torch.Tensor, top_k: int, eps: float) -> D
         left, right = right, left
     is_null = sigma <= sigma[0] * eps * max(gradient.shape)
     return Directions(sigma, left, right, is_null)
+
+
+def require_top_k(top_k: int) -> None:
+    """Raise if a number of directions is none.
+
+    Args:
+        top_k: The number.
+
+    Raises:
+        InputError: If it is not a positive integer.
+    """
+    if not isinstance(top_k, Integral) or isinstance(top_k, bool) or top_k < 1:
+        raise InputError(f"top_k: expected a positive integer, got {top_k!r}")
 
 
 def gradient_directions(
@@ -335,8 +348,9 @@ def gradient_directions(
         Layer name to directions.
 
     Raises:
-        InputError: If a layer's gradient is zero.
+        InputError: If a layer's gradient is zero, or `top_k` is no positive integer.
     """
+    require_top_k(top_k)
     gradients = mean_gradients(model, loss, batches, layers)
     require_directions(gradients)
     return {layer.name: layer_directions(layer, gradients[layer.name], top_k) for layer in layers}

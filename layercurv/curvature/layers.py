@@ -138,11 +138,26 @@ def layers_or_parameters(model: nn.Module, names: list[str]) -> list[WeightLayer
     return [layers.get(name) or others[name] for name in names]
 
 
+def require_module(model: nn.Module) -> None:
+    """Raise if a network is no module.
+
+    Args:
+        model: The network.
+
+    Raises:
+        InputError: Saying what it is.
+    """
+    if not isinstance(model, nn.Module):
+        raise InputError(f"model: expected an nn.Module, got {type(model).__name__}; wrap a function in one")
+
+
 def _weight_layers(model: nn.Module) -> dict[str, WeightLayer]:
+    require_module(model)
     return {name: WeightLayer(name, module) for name, module in model.named_modules() if _is_weight_layer(module)}
 
 
 def _parameters(model: nn.Module) -> dict[str, WeightLayer]:
+    require_module(model)
     found = {}
     for name, parameter in model.named_parameters():
         if parameter.is_floating_point():

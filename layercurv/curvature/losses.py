@@ -255,7 +255,8 @@ def as_loss(loss):
 
 
 def _of_torch(loss: nn.modules.loss._Loss):
-    if loss.reduction != "mean":
+    is_mean = loss.reduction == "mean" or (type(loss) is nn.KLDivLoss and loss.reduction == "batchmean")
+    if not is_mean:
         raise InputError(
             f"loss: expected a mean over samples, got {type(loss).__name__}(reduction={loss.reduction!r}); "
             "what is measured is the mean"

@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 
-from layercurv.curvature.layers import WeightLayer, differentiable
+from layercurv.curvature.layers import WeightLayer, differentiable, require_module
 from layercurv.curvature.precision import HALF, full_precision
 from layercurv.curvature.whole import require_whole
 from layercurv.errors import InputError
@@ -100,8 +100,9 @@ def require_eval_mode(model: nn.Module) -> None:
         model: The network.
 
     Raises:
-        InputError: Naming the first such layer.
+        InputError: Naming the first such layer; or if it is no network.
     """
+    require_module(model)
     require_whole(model)
     for name, parameter in model.named_parameters():
         if isinstance(parameter, nn.UninitializedParameter):

@@ -70,6 +70,7 @@ class Objective:
         Raises:
             InputError: If network or loss fail, or the loss is not one finite number.
         """
+        torch.clear_autocast_cache()  # of a network with autocast inside: casts of weights that were others then
         with told(f"{type(self.model).__name__}: network or loss failed on a micro-batch"):
             batch = batch.map(copied)
             if isinstance(self.loss, BatchLoss):

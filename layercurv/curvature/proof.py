@@ -6,8 +6,10 @@ of the user's own code. So on every micro-batch, before an engine's numbers coun
 1. The gradient, and the product of the Hessian with a random direction in all measured weights at once, are computed by
    double backpropagation through the user's own forward pass and loss, and through the recorded operations. They must
    be equal layer by layer. Where second derivatives differ in anything, a random direction shows it with probability
-   one. On two samples of the micro-batch; on all of it if there are no more than four, or if the network does something
-   else with two samples than with all.
+   one. On two samples of the micro-batch; on all of it if there are no more, or if the network does something
+   else with two samples than with all. Where weights are in float32, the user's own code runs in float64 on the first
+   micro-batch: then agreement to less than 0.2 % tells of the precision too. If they do not agree so well, it runs
+   again as it is, and only what differs then has failed.
 2. The forward engine, moving all those weights at once along that direction through its own rules, must give the same
    second derivative of the loss. (Not asked of a sweep, which uses no rules.)
 3. Gradient and quadratic form of the loss in the outputs must be what torch makes of the loss's value; and, for the
@@ -16,32 +18,44 @@ of the user's own code. So on every micro-batch, before an engine's numbers coun
 Cost: about 20 forward passes of two samples.
 """
 
+from dataclasses import dataclass
+
 import torch
 
 from layercurv.curvature.batches import Batch
-from layercurv.curvature.directions import gradients_of
 from layercurv.curvature.layers import WeightLayer
 from layercurv.curvature.losses import OutputLoss
-from layercurv.curvature.objective import Objective, told
+from layercurv.curvature.objective import Objective
+from layercurv.curvature.rounding import WORTH_A_WARNING, derivatives_in_double, effect, loses_digits
 from layercurv.curvature.rules import moving_leaves, unsupported
+from layercurv.curvature.second_derivatives import derivatives, random_directions
 from layercurv.curvature.tangent import Linearization
 from layercurv.curvature.tape import Tape
 from layercurv.curvature.traced import TracedBatch, TracedNetwork
 from layercurv.errors import InputError
 
-_FEW = 4  # samples that are not worth choosing from
+_FEW = 2  # samples that are not worth choosing from
 # The same operations in the same order: equal to rounding, unless they are not the same.
 _TOLERANCES = {torch.float32: 1e-3, torch.float64: 1e-7}
 
 
-def failures(
+@dataclass(frozen=True)
+class Proof:
+    """What came out on one micro-batch."""
+
+    failed: dict[str, str]  # layer name to reason; empty if all is proven
+    is_precise: bool = False  # whether it was seen on the way that float64 gives the same second derivatives
+
+
+def prove(
     objective: Objective,
     network: TracedNetwork,
     traced: TracedBatch,
     names: list[str],
     needs_root: bool = False,
     uses_rules: bool = False,
-) -> dict[str, str]:
+    looks_in_double: bool = False,
+) -> Proof:
     """Find the layers for which the proof fails on a micro-batch.
 
     Args:
@@ -51,56 +65,81 @@ def failures(
         names: The layers.
         needs_root: Whether to look at the root of the loss's Hessian too.
         uses_rules: Whether to look at the rules for operations too.
+        looks_in_double: Whether to try the user's code in float64 first: where the recorded operations agree with that,
+            both the proof and the precision of the weights are seen at once.
 
     Returns:
-        Layer name to reason; empty if all is proven.
+        What failed.
 
     Raises:
         InputError: If two evaluations of the loss differ.
     """
     reason = why_not_fast_loss(objective, traced, needs_root)
     if reason is not None:
-        return dict.fromkeys(names, reason)
+        return Proof(dict.fromkeys(names, reason))
     if traced.drew_random_numbers:
         objective.require_deterministic(traced.batch, objective.sum_loss(traced.batch), drawn=True)
     layers = [layer for layer in network.layers if layer.name in set(names)]
     try:
         few = _few_samples(objective, layers, traced)
-        batch, tape = few.batch, few.tape
-        total = objective.sum_loss(batch)
-        weights = [layer.weight for layer in layers]
-        directions = _random_directions(weights)
-        own = _derivatives(total, weights, directions)
-        outputs, copies = _replayed(tape, batch, weights)
-        replayed = objective.of_outputs(outputs, batch)
-        taped = _derivatives(replayed, copies, directions)
+        directions = random_directions([layer.weight for layer in layers])
+        replayed, taped = _of_tape(objective, few, layers, directions)
+        own = _in_double(objective, layers, few, taped) if looks_in_double else None
+        if own is not None and not (found := _differing(layers, own, taped)):
+            reason = _why_rules_fail(objective, few, layers, directions, own) if uses_rules else None
+            return Proof(dict.fromkeys(names, reason) if reason else {}, is_precise=True)
+        total = objective.sum_loss(few.batch)
+        own = derivatives(total, [layer.weight for layer in layers], directions)
     except InputError as error:
-        return dict.fromkeys(names, f"the proof failed: {error}")
-    if not _is_close(replayed.detach(), total.detach(), total.detach().abs()):
-        objective.require_deterministic(batch, total, drawn=False)
-        return dict.fromkeys(names, "the recorded operations do not give the network's own output")
-    pairs = zip(layers, own, taped, strict=True)
-    found = {
+        return Proof(dict.fromkeys(names, f"the proof failed: {error}"))
+    if not _is_close(replayed, total.detach(), total.detach().abs()):
+        objective.require_deterministic(few.batch, total, drawn=False)
+        return Proof(dict.fromkeys(names, "the recorded operations do not give the network's own output"))
+    found = _differing(layers, own, taped)
+    if uses_rules and not found:
+        reason = _why_rules_fail(objective, few, layers, directions, own)
+        found = dict.fromkeys(names, reason) if reason else {}
+    return Proof(found)
+
+
+def _of_tape(
+    objective: Objective, few: TracedBatch, layers: list[WeightLayer], directions: list[torch.Tensor]
+) -> tuple[torch.Tensor, list[tuple]]:
+    # The loss of the recorded operations, and its derivatives.
+    outputs, copies = _replayed(few.tape, few.batch, [layer.weight for layer in layers])
+    total = objective.of_outputs(outputs, few.batch)
+    return total.detach(), derivatives(total, copies, directions)
+
+
+def _in_double(
+    objective: Objective, layers: list[WeightLayer], few: TracedBatch, taped: list[tuple]
+) -> list[tuple] | None:
+    # The user's own derivatives in float64, rounded to the weights' precision; None where that is too rough for them.
+    exact = derivatives_in_double(objective, layers, few.batch) if loses_digits(layers) else None
+    if exact is None or effect([p for _, p in taped], [p for _, p in exact]) > WORTH_A_WARNING:
+        return None
+    return [(g.to(like), p.to(like)) for (g, p), (like, _) in zip(exact, taped, strict=True)]
+
+
+def _differing(layers: list[WeightLayer], own: list[tuple], taped: list[tuple]) -> dict[str, str]:
+    return {
         layer.name: "double backpropagation of the network itself gives other derivatives than the recorded operations"
-        for layer, (g, p), (g_taped, p_taped) in pairs
+        for layer, (g, p), (g_taped, p_taped) in zip(layers, own, taped, strict=True)
         if not (_is_close(g_taped, g, g.norm()) and _is_close(p_taped, p, p.norm() + _floor(g)))
     }
-    if uses_rules and not found:
-        moved = dict(zip((layer.name for layer in layers), directions, strict=True))
-        reason = _why_rules_fail(objective, few, moved, own)
-        found = dict.fromkeys(names, reason) if reason else {}
-    return found
 
 
-def _why_rules_fail(objective: Objective, few: TracedBatch, directions: dict, own: list[tuple]) -> str | None:
+def _why_rules_fail(
+    objective: Objective, few: TracedBatch, layers: list[WeightLayer], directions: list[torch.Tensor], own: list[tuple]
+) -> str | None:
     # Of weights that take part and can be followed together.
-    pairs = zip(directions.items(), own, strict=True)
-    used = {name: (d, p) for (name, d), (_, p) in pairs if few.routes[name].start is not None}
+    triples = zip(layers, directions, own, strict=True)
+    used = {layer.name: (d, p) for layer, d, (_, p) in triples if few.routes[layer.name].start is not None}
     moving = set().union(*(few.routes[name].values for name in used))
     operations = [few.tape.operations[p] for p in sorted(set().union(*(few.routes[name].operations for name in used)))]
     if any(unsupported(o, moving_leaves(o, moving), few.tape) for o in operations):
         return None
-    linear = Linearization(few, list(used), objective.loss)
+    linear = Linearization(few, list(used), objective.loss, by_sample=False)
     with torch.no_grad():
         found = linear.jointly({name: d[None] for name, (d, _) in used.items()})
     h = float(found.ggn.sum() + found.bends.sum() + found.shared_bends.sum())
@@ -150,22 +189,6 @@ def why_not_fast_loss(objective: Objective, traced: TracedBatch, needs_root: boo
     return None
 
 
-def hessian_products(objective: Objective, batch: Batch, layers: list[WeightLayer]) -> list[torch.Tensor]:
-    """Multiply the Hessian with one random direction in several weights at once, by double backpropagation.
-
-    Args:
-        objective: The user's network and loss.
-        batch: A prepared micro-batch.
-        layers: The layers.
-
-    Returns:
-        The product's part in each weight, float64.
-    """
-    weights = [layer.weight for layer in layers]
-    directions = _random_directions(weights)
-    return [product.double() for _, product in _derivatives(objective.sum_loss(batch), weights, directions)]
-
-
 def _few_samples(objective: Objective, layers: list[WeightLayer], traced: TracedBatch) -> TracedBatch:
     # The weights move from where they are first read, not from where they are applied.
     network = TracedNetwork(objective.model, layers, frozenset(layer.name for layer in layers))
@@ -184,30 +207,6 @@ def _replayed(tape: Tape, batch: Batch, weights: list[torch.Tensor]) -> tuple[to
     used = [index for index in found if index is not None]
     values = tape.replay(batch, used, used)
     return values[tape.network_output], [None if index is None else values[index] for index in found]
-
-
-def _derivatives(total: torch.Tensor, weights: list, directions: list[torch.Tensor]) -> list[tuple]:
-    # Gradient and Hessian-vector product of each weight; zeros where there is nothing to differentiate.
-    used = [weight for weight in weights if weight is not None]
-    gradients = iter(gradients_of(total, used, create_graph=True))
-    gradients = [None if weight is None else next(gradients) for weight in weights]
-    slope = sum((g * d).sum() for g, d in zip(gradients, directions, strict=True) if g is not None)
-    products = [None] * len(used)
-    if isinstance(slope, torch.Tensor) and slope.requires_grad:
-        with told("double backpropagation failed"):
-            products = torch.autograd.grad(slope, used, allow_unused=True)
-    products = iter(products)
-    products = [None if weight is None else next(products) for weight in weights]
-    return [
-        tuple(torch.zeros_like(d) if x is None else x.detach() for x in pair)
-        for *pair, d in zip(gradients, products, directions, strict=True)
-    ]
-
-
-def _random_directions(weights: list[torch.Tensor]) -> list[torch.Tensor]:
-    generator = torch.Generator().manual_seed(0)
-    drawn = (torch.randn(w.shape, generator=generator, dtype=torch.float64) for w in weights)
-    return [(d / d.norm().clamp_min(1e-30)).to(w) for d, w in zip(drawn, weights, strict=True)]
 
 
 def _floor(gradient: torch.Tensor) -> torch.Tensor:

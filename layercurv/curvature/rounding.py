@@ -1,14 +1,17 @@
-"""How much the precision of the weights loses: second derivatives against those in float64, on one sample."""
+"""How much the precision of the weights loses: second derivatives against those in float64, on a sample or two."""
 
 import warnings
 
 import torch
+import torch.nn.functional as F
+from torch.overrides import TorchFunctionMode
+from typing_extensions import override
 
 from layercurv.curvature.batches import Batch
 from layercurv.curvature.layers import WeightLayer
 from layercurv.curvature.measuring import measuring
 from layercurv.curvature.objective import Objective
-from layercurv.curvature.proof import hessian_products
+from layercurv.curvature.second_derivatives import derivatives, random_directions
 from layercurv.errors import InputError
 
 WORTH_A_WARNING = 0.002
@@ -22,11 +25,11 @@ def warn_if_imprecise(objective: Objective, layers: list[WeightLayer], batch: Ba
         layers: The layers.
         batch: A micro-batch as it came.
     """
-    effect = rounding_effect(objective, layers, batch)
-    if effect is not None and effect > WORTH_A_WARNING:
+    found = rounding_effect(objective, layers, batch)
+    if found is not None and found > WORTH_A_WARNING:
         dtype = str(layers[0].weight.dtype).removeprefix("torch.")
         warnings.warn(
-            f"curvature measured in {dtype} is off by about {effect:.1%} from float64 on the first sample, by what "
+            f"curvature measured in {dtype} is off by about {found:.1%} from float64 on the first sample, by what "
             "the network computes in low precision; measure model.double() for more",
             stacklevel=3,
         )
@@ -43,17 +46,78 @@ def rounding_effect(objective: Objective, layers: list[WeightLayer], batch: Batc
     Returns:
         The largest relative difference over layers; None in float64, and where the network does not run in float64.
     """
-    if not layers or all(layer.weight.dtype == torch.float64 for layer in layers):
+    if not loses_digits(layers):
         return None
     try:
         few = batch.take([0]) if batch.n_samples > 1 else batch
-        found = hessian_products(objective, objective.prepared(few), layers)
-        with measuring(objective.model, layers, torch.float64) as cast_to:
-            in_double = Objective(objective.model, objective.loss, cast_to)
-            exact = hessian_products(in_double, in_double.prepared(few), layers)
-    except (InputError, IndexError, TypeError, ValueError):  # bound to a number of samples, or to its precision
+        weights = [layer.weight for layer in layers]
+        total = objective.sum_loss(objective.prepared(few))
+        found = derivatives(total, weights, random_directions(weights))
+    except (InputError, IndexError, TypeError, ValueError):  # bound to a number of samples
         return None
+    exact = derivatives_in_double(objective, layers, few)
+    return None if exact is None else effect([p for _, p in found], [p for _, p in exact])
+
+
+def loses_digits(layers: list[WeightLayer]) -> bool:
+    """Tell whether float64 could give other numbers.
+
+    Args:
+        layers: The layers.
+
+    Returns:
+        Whether any weight is of lower precision.
+    """
+    return any(layer.weight.dtype != torch.float64 for layer in layers)
+
+
+def derivatives_in_double(objective: Objective, layers: list[WeightLayer], batch: Batch) -> list[tuple] | None:
+    """Differentiate the user's own loss twice in float64, along the random direction.
+
+    Args:
+        objective: The user's network and loss, while it is being measured.
+        layers: The layers.
+        batch: A micro-batch, prepared or as it came.
+
+    Returns:
+        Gradient and Hessian-vector product of each layer, float64; None where the network does not run in float64.
+    """
+    try:
+        with measuring(objective.model, layers, torch.float64) as cast_to, _ConvolutionsAsProducts():
+            in_double = Objective(objective.model, objective.loss, cast_to)
+            weights = [layer.weight for layer in layers]
+            return derivatives(in_double.sum_loss(in_double.prepared(batch)), weights, random_directions(weights))
+    except (InputError, IndexError, TypeError, ValueError):  # bound to its precision
+        return None
+
+
+def effect(found: list[torch.Tensor], exact: list[torch.Tensor]) -> float:
+    """Compare Hessian-vector products.
+
+    Args:
+        found: Each layer's part.
+        exact: The same in float64.
+
+    Returns:
+        The largest difference over layers, relative to that layer's part (or a thousandth of the largest part).
+    """
     sizes = [product.norm().item() for product in exact]
     floor = 1e-3 * max(sizes)
     pairs = zip(found, exact, sizes, strict=True)
-    return max(((p - q).norm() / max(size, floor, 1e-300)).item() for p, q, size in pairs)
+    return max(((p.double() - q).norm() / max(size, floor, 1e-300)).item() for p, q, size in pairs)
+
+
+class _ConvolutionsAsProducts(TorchFunctionMode):
+    """Plain convolutions of images as matrix products of patches: torch's own in float64 take longer on CPUs."""
+
+    @override
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if func is not F.conv2d or kwargs or len(args) != 7:
+            return func(*args, **(kwargs or {}))
+        x, weight, bias, stride, padding, dilation, groups = args
+        if x.device.type != "cpu" or x.dim() != 4 or groups != 1 or isinstance(padding, str):
+            return func(*args)
+        axes = zip(x.shape[2:], weight.shape[2:], stride, padding, dilation, strict=True)
+        size = [(n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in axes]
+        y = weight.flatten(1) @ F.unfold(x, weight.shape[2:], dilation, padding, stride)
+        return (y if bias is None else y + bias.unsqueeze(1)).unflatten(2, size)

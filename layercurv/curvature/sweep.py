@@ -17,7 +17,7 @@ from layercurv.curvature.layers import WeightLayer
 from layercurv.curvature.losses import Loss, as_loss
 from layercurv.curvature.measuring import measuring
 from layercurv.curvature.objective import Objective, require_finite
-from layercurv.curvature.proof import failures
+from layercurv.curvature.proof import prove
 from layercurv.curvature.separation import SampleSeparation
 from layercurv.curvature.traced import TracedBatch, TracedNetwork
 from layercurv.curvature.uses import AppliedLayer
@@ -97,7 +97,7 @@ def sweep(
             traced = network.record(objective.prepared(batch))
             reasons = {name: traced.why_not_apart(name) for name in names}
             _raise_first({name: reason for name, reason in reasons.items() if reason is not None})
-            _raise_first(failures(objective, network, traced, names))
+            _raise_first(prove(objective, network, traced, names).failed)
             generator = torch.Generator().manual_seed(seed * 2**20 + index)
             _raise_first(visit(traced, names, loss, visitors, n_sampled, generator))
             bent = [name for name in names if traced.routes[name].why_not_affine(traced.tape) is not None]

@@ -49,13 +49,14 @@ class Directional:
 class Linearization:
     """A network at one micro-batch, ready to move tangents."""
 
-    def __init__(self, traced: TracedBatch, layers: list[str], loss: Loss):
+    def __init__(self, traced: TracedBatch, layers: list[str], loss: Loss, by_sample: bool = True):
         """Run the network once forward and once backward.
 
         Args:
             traced: The network's operations on the micro-batch.
             layers: Names of the layers that will be asked for.
             loss: The loss.
+            by_sample: Whether to keep samples apart where they are independent, which another backward pass tells.
         """
         self._traced, self._loss, tape = traced, loss, traced.tape
         self._routes = {name: traced.routes[name] for name in layers}
@@ -77,8 +78,9 @@ class Linearization:
         ends = [values[tape.operations[p].outputs[0]] for p in bent]
         adjoints = _adjoints(output, ends, self._output_gradient)
         starts = [values[r.start] for r in self._routes.values() if values[r.start].is_leaf]
-        self.is_apart, by_sample = self._separation(output, ends, adjoints, starts)
-        self._by_sample = {p for p, is_apart in zip(bent, by_sample, strict=True) if is_apart}
+        apart = [False] * len(bent)
+        self.is_apart, apart = self._separation(output, ends, adjoints, starts) if by_sample else (False, apart)
+        self._by_sample = {p for p, is_apart in zip(bent, apart, strict=True) if is_apart}
         weighted = dict(zip(bent, adjoints, strict=True))
         # The graph is not needed any more; what each operation keeps for its tangents takes the place of what it read.
         values = {index: values[index].detach() for index in applied.union(*read.values())}

@@ -236,6 +236,7 @@ def record(model: nn.Module, inputs: torch.Tensor | Batch) -> Tape:
     batch = of_inputs(inputs).map(copied)
     recorder = _Recorder(batch.tensors, itertools.chain(model.parameters(), model.buffers()))
     failed = f"{type(model).__name__}: its forward pass failed"
+    torch.clear_autocast_cache()  # a cast made before is not recorded
     with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), told(failed), recorder:
         output = network_output(model, batch)
     tape = recorder.tape

@@ -1,7 +1,7 @@
 """The common job in one call: with which power of its singular value does every layer of a network curve?
 
 - `alpha_map`: the call
-- `result`: what it returns; `table`, `frame`, `picture` how that is shown
+- `result`: what it returns; `table`, `frame`, `picture` how that is shown; `consistency` what a saved one must meet
 - `measurement`: the stages; `resume` what an interrupted one has found, `progress` how far it is
 - `check`: engines against double backpropagation; `selection`: layers by name
 - `entry`: a record's part on one layer

@@ -10,6 +10,7 @@ from torch import nn
 
 from layercurv.curvature import ENGINES
 from layercurv.curvature.batches import as_batches
+from layercurv.curvature.directions import require_top_k
 from layercurv.curvature.losses import Loss, as_loss
 from layercurv.errors import InputError
 from layercurv.exchange import Exchange
@@ -81,6 +82,7 @@ def alpha_map(
     """
     if engine not in ENGINES:
         raise InputError(f"engine: expected one of {', '.join(ENGINES)}, got {engine!r}")
+    require_top_k(top_k)
     if isinstance(batches, (torch.Tensor, Mapping)):
         as_batches(batches)  # says what is wrong
     samples = batches if isinstance(batches, Sequence) else list(batches)
@@ -90,7 +92,7 @@ def alpha_map(
     given = chosen, top_k, engine, decompose, sampled_columns, check, seed, bar and exchange.is_first, exchange
     measurement = Measurement(model, as_loss(loss), samples, *given)
     saved = measured_on(checkpoint, measurement, checkpoint_s)
-    measurement.require_same_losses(saved)
+    measurement.require_same_code(saved)
     directions = measurement.directions(saved)
     checks, engines = measurement.engines(saved, directions)
     curvatures, kronecker = measurement.curvatures(saved, directions, engines)

@@ -69,13 +69,26 @@ def check_engines(
 
 
 def _require_close(name: str, engine: str, h: torch.Tensor, reference: torch.Tensor, tolerance: float) -> float:
-    difference = float(((h - reference).abs() / _above_noise(reference)).max())
+    difference = relative_difference(h, reference)
     if not difference <= tolerance:
         raise InputError(
             f"layer {name}: the {engine} engine is off by {difference:.2g} (relative) from double backpropagation on "
             "the check samples; use engine='double_backward', or network and inputs in float64"
         )
     return difference
+
+
+def relative_difference(h: torch.Tensor, reference: torch.Tensor) -> float:
+    """Compare curvatures with those of the reference.
+
+    Args:
+        h: [K].
+        reference: [K].
+
+    Returns:
+        The largest difference, relative to the larger of |h_k| and a thousandth of the layer's largest.
+    """
+    return float(((h - reference).abs() / _above_noise(reference)).max())
 
 
 def _above_noise(reference: torch.Tensor) -> torch.Tensor:

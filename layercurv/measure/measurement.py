@@ -24,8 +24,10 @@ from layercurv.curvature import (
     sweep,
 )
 from layercurv.curvature.batches import as_batch, tensors_in
+from layercurv.curvature.directions import gradients_of
 from layercurv.curvature.measuring import measuring
 from layercurv.curvature.objective import Objective, network_output
+from layercurv.curvature.second_derivatives import random_directions
 from layercurv.errors import InputError
 from layercurv.exchange import Exchange
 from layercurv.measure.check import Check, check_engines, first_samples, measured
@@ -38,6 +40,7 @@ from layercurv.training.checkpoint import weights_checksum
 MAX_COLUMNS = 1000  # of the loss Hessian's root: more than ImageNet's classes are sampled, not summed
 SAMPLED_COLUMNS = 8
 _SAME_LOSS = 1e-4  # another processor's rounding is less, another activation or loss more
+_SAME_SLOPE = 1e-4  # of a gradient's length; the same
 
 T = TypeVar("T")
 
@@ -185,14 +188,14 @@ class Measurement:
         sums, counts = zip(*saved.once("losses", self._losses), strict=True)
         return float(sum(sums) / sum(counts))
 
-    def require_same_losses(self, saved: Resumable) -> None:
-        """Make sure that a checkpoint was made by the same code of network and loss: the losses tell.
+    def require_same_code(self, saved: Resumable) -> None:
+        """Make sure that a checkpoint was made by the same code of network and loss: losses and gradient tell.
 
         Args:
             saved: What is known already.
 
         Raises:
-            InputError: If the loss of some micro-batch is another.
+            InputError: If the loss of some micro-batch is another, or the gradient of the first.
         """
         now = self._losses()
         for index, ((loss, _), (kept, _)) in enumerate(zip(now, saved.once("losses", lambda: now), strict=True)):
@@ -201,6 +204,23 @@ class Measurement:
                     f"checkpoint: expected the network and loss it was made with, whose loss on micro-batch {index} "
                     f"was {kept:.9g}; it is {loss:.9g} now. Give another file, or delete this one"
                 )
+        slopes = self._slopes()
+        kept_slopes = saved.once("slopes", lambda: slopes)
+        for layer, (slope, size), (kept, kept_size) in zip(self.layers, slopes, kept_slopes, strict=True):
+            if abs(slope - kept) > _SAME_SLOPE * max(size, kept_size):
+                raise InputError(
+                    "checkpoint: expected the network and loss it was made with; the gradient of layer "
+                    f"{layer.name} on the first micro-batch is another now. Give another file, or delete this one"
+                )
+
+    def _slopes(self) -> list[tuple[float, float]]:
+        # Of each layer, on the first micro-batch: the gradient along a random direction, and its length.
+        with measuring(self.model, self.layers) as cast_to:
+            objective, weights = Objective(self.model, self.loss, cast_to), [layer.weight for layer in self.layers]
+            total = objective.sum_loss(objective.prepared(as_batch(self.batches[0])))
+            found = [None if g is None else g.to_dense() for g in gradients_of(total, weights)]
+            pairs = list(zip(found, random_directions(weights), strict=True))
+        return [(0.0, 0.0) if g is None else (float((g * d).sum()), float(g.norm() * d.norm())) for g, d in pairs]
 
     def _losses(self) -> list[tuple[float, int]]:
         # Of each micro-batch: the sum of its losses, and its samples.

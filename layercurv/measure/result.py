@@ -11,6 +11,7 @@ import numpy.typing as npt
 from layercurv.errors import InputError
 from layercurv.files import write_text_atomically
 from layercurv.measure import frame, picture, table
+from layercurv.measure.consistency import digest, require_consistent
 from layercurv.results import schema, strict_json
 from layercurv.results.store import read_record
 
@@ -172,11 +173,13 @@ class AlphaMap:
         Returns:
             The file.
         """
+        measurements = {"n_samples": self.n_samples, "mean_loss": self.mean_loss, "layers": self.entries}
+        provenance = self.provenance | {"wall_s": {"measurement": self.wall_s}}
         record = {
             "schema": f"{schema.VERSION}/{RECORD}",
             "experiment": RECORD,
-            "measurements": {"n_samples": self.n_samples, "mean_loss": self.mean_loss, "layers": self.entries},
-            "provenance": self.provenance | {"wall_s": {"measurement": self.wall_s}},
+            "measurements": measurements,
+            "provenance": provenance | {"content_sha256": digest(measurements, provenance)},
         }
         text = strict_json.dumps(record)
         schema.validate(record, RECORD, str(path))
@@ -194,13 +197,15 @@ class AlphaMap:
             The map.
 
         Raises:
-            InputError: If the file is missing or no such record.
+            InputError: If the file is missing or no such record, or was changed after it was saved.
         """
         record = read_record(Path(path))
         kind = record.get("experiment") if isinstance(record, dict) else None
         if kind not in (RECORD, "alpha_map"):
             raise InputError(f"{path}: expected a record of `{RECORD}` or `alpha_map`, got {kind!r}")
         schema.validate(record, kind, str(path))
+        require_consistent(record, str(path))
         measured, provenance = record["measurements"], dict(record["provenance"])
+        provenance.pop("content_sha256", None)
         wall_s = provenance.pop("wall_s")["measurement"]
         return cls(measured["layers"], measured["n_samples"], measured["mean_loss"], wall_s, provenance)

@@ -65,7 +65,7 @@ def load_checkpoint(path: Path, fingerprint: str, device: torch.device) -> dict 
     if found != fingerprint:
         raise InputError(
             f"{path}: this checkpoint was made with another configuration ({found[:12]}, now {fingerprint[:12]}); "
-            "delete it to start again, or give the run another name with variant=NAME"
+            "delete it to start again, or give the run another name (an experiment variant=NAME, the command --output)"
         )
     return state
 

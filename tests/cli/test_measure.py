@@ -1,5 +1,6 @@
 """The command `layercurv measure` on networks and samples in files: what it ends in, and what it refuses."""
 
+import logging
 import shutil
 import subprocess
 
@@ -50,6 +51,9 @@ def saved(tmp_path_factory):
     torch.save({"epoch": 3}, folder / "empty.pt")
     (folder / "noise.pt").write_bytes(b"nothing of torch")
     torch.save((torch.randn(12, 3, 8, 8), torch.randint(4, (12,))), folder / "images.pt")
+    torch.save((torch.randn(12, 3, 8, 8), torch.rand(12)), folder / "regression.pt")
+    np.savez(folder / "bytes.npz", inputs=np.zeros((12, 3, 8, 8), np.uint8), targets=[0, 1, 2, 3] * 3)
+    np.savez(folder / "tokens.npz", inputs=np.full((9, 16), 97, np.uint8), targets=np.full((9, 16), 98, np.uint8))
     np.savez(
         folder / "images.npz",
         inputs=np.random.default_rng(0).random((12, 3, 64, 64), np.float32),
@@ -90,6 +94,7 @@ CASES = {
     "a module saved whole": ("whole.pt", "images.pt", "--trust-pickle"),
     "a vision transformer on a folder of pictures": ("vit", "pictures"),
     "a language model on a text": ("gpt2", "text.txt", "--context", "16"),
+    "tokens in bytes, and biases": ("gpt2", "tokens.npz", "--layers", "*.mlp.*.bias"),
     "Llama in float64 without slopes": ("llama", "text.txt", "--context", "16", "--dtype", "float64", "--no-decompose"),
 }
 
@@ -154,6 +159,13 @@ BAD = {
     "data of something else": (("vit", "plain.pt"), "expected inputs and targets"),
     "folder without pictures": (("vit", "gpt2"), "expected one folder of pictures per class, or Parquet files"),
     "too many samples": (("vit", "images.pt", "--samples", "13"), "--samples 13"),
+    "targets that are no labels": (("vit", "regression.pt"), "expected class labels as targets, got torch.float32"),
+    "bytes for pictures": (("vit", "bytes.npz"), "the inputs are bytes (uint8), and the network takes real numbers"),
+    "context": (("gpt2", "text.txt", "--context", "33"), "--context 33: the network takes at most 32 tokens"),
+    "no folder to write to": (
+        ("vit", "images.pt", "--output", "nowhere/found"),
+        "--output: there is no folder nowhere",
+    ),
     "no samples": (("vit", "images.pt", "--samples", "0"), "--samples: expected a positive integer, got 0"),
     "wrong size": (("vit", "images.npz"), "cannot take inputs of shape (1, 3, 64, 64)"),
     "text for pictures": (("vit", "text.txt", "--context", "16"), "vit cannot take inputs of shape (1, 16)"),
@@ -171,6 +183,16 @@ def test_bad_input_is_one_message_and_exit_code_2(measure, case, tmp_path, capsy
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith("error: ") and message in last
     assert not list(tmp_path.glob("*.json"))
+
+
+def test_without_a_number_all_samples_of_a_small_file_are_taken(saved, tmp_path, monkeypatch, caplog):
+    monkeypatch.chdir(tmp_path)
+    given = ["measure", "--model", str(saved / "gpt2"), "--data", str(saved / "text.txt"), "--layers", "*.c_fc"]
+    with caplog.at_level(logging.INFO, "layercurv"):
+        assert main([*given, "--top-k", "4", "--output", "found"]) == 0
+    windows = (len((saved / "text.txt").read_text()) - 1) // 32  # as many tokens as the network takes
+    assert AlphaMap.load(tmp_path / "found.json").n_samples == windows
+    assert f"text.txt has {windows} samples: all of them are taken" in caplog.text
 
 
 @pytest.mark.parametrize("option", ["--model", "--data"])

@@ -289,7 +289,12 @@ def test_progress_goes_to_the_log(caplog):
 
 @pytest.mark.parametrize(
     ("changed", "message"),
-    [({"engine": "magic"}, "engine: expected one of auto"), ({"batches": []}, "expected at least one micro-batch")],
+    [
+        ({"engine": "magic"}, "engine: expected one of auto"),
+        ({"top_k": "3"}, "top_k: expected a positive integer, got '3'"),
+        ({"model": lambda x: x}, "model: expected an nn.Module, got function"),
+        ({"batches": []}, "expected at least one micro-batch"),
+    ],
 )
 def test_bad_input_is_named(changed, message):
     given = {"model": network(), "loss": CrossEntropy(), "batches": samples()} | changed
@@ -303,6 +308,21 @@ def test_a_loss_without_a_root_has_alpha_and_no_kronecker_factors(loss):
     model = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 4)).eval()
     found = alpha_map(model, loss, [(torch.randn(8, 6), torch.randn(8, 4))], 4)
     assert found["0"].engine in ("tangent", "double_backward") and len(found["0"].h) == 4
+
+
+def test_a_checkpoint_is_refused_to_code_of_equal_losses_and_other_gradients(tmp_path):
+    class Held(nn.Sequential):
+        def forward(self, x):
+            return self[1](self[0](x).tanh().detach() * 0.5 + self[0](x).tanh() * 0.5)
+
+    torch.manual_seed(0)
+    first, last = nn.Linear(6, 8), nn.Linear(8, 4)
+    batches, file = [(torch.randn(8, 6), torch.randint(4, (8,)))], tmp_path / "kept"
+    whole = nn.Sequential(first, last)
+    whole.forward = lambda x: last(first(x).tanh())
+    alpha_map(whole.eval(), CrossEntropy(), batches, 4, decompose=False, checkpoint=file)
+    with pytest.raises(InputError, match="the gradient of layer 0 on the first micro-batch is another now"):
+        alpha_map(Held(first, last).eval(), CrossEntropy(), batches, 4, decompose=False, checkpoint=file)
 
 
 @pytest.mark.parametrize("changed", ["activation", "loss"])

@@ -149,6 +149,7 @@ LOSSES = [
     *same("nll", nn.NLLLoss(), labels(), LOG_PROBABILITIES),
     *same("nll_weighted", nn.NLLLoss(WEIGHT, ignore_index=0), labels(), LOG_PROBABILITIES),
     *same("kl", nn.KLDivLoss(), soft(), LOG_PROBABILITIES),
+    *same("kl_batchmean", nn.KLDivLoss(reduction="batchmean"), soft(), LOG_PROBABILITIES),
     Case("loss/multi_margin", TANH, labels(), nn.MultiMarginLoss(p=2), refused="not implemented"),
     *same("soft_margin", nn.SoftMarginLoss(), bits(C), TANH),
     *same("multilabel_soft_margin", nn.MultiLabelSoftMarginLoss(), bits(C), TANH),
