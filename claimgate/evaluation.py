@@ -1,0 +1,235 @@
+"""Evaluation of JMESPath: each node of a parsed expression becomes a function, built once.
+
+The library walks the tree anew for every element and looks up what each node is. The results are the library's; its own
+functions (`length`, `max_by`, ...) are called as they are.
+"""
+
+import operator
+from collections.abc import Callable
+from functools import reduce
+
+from jmespath.functions import Functions
+from jmespath.visitor import _Expression
+
+Evaluate = Callable[[object], object]
+
+FUNCTIONS = Functions()
+ORDER = {"lt": operator.lt, "gt": operator.gt, "lte": operator.le, "gte": operator.ge}
+
+
+def evaluator(node: dict) -> Evaluate:
+    """Build the function of a parsed expression.
+
+    Args:
+        node: As in `jmespath.compile(...).parsed`.
+
+    Returns:
+        Document to what the expression finds in it.
+    """
+    return BUILDERS[node["type"]](node)
+
+
+def _children(node: dict) -> list[Evaluate]:
+    return [evaluator(child) for child in node["children"]]
+
+
+def _is_true(value: object) -> bool:
+    return bool(value) or (type(value) is not bool and isinstance(value, int | float))  # zero is true
+
+
+def _field(node: dict) -> Evaluate:
+    name = node["value"]
+    return lambda value: value.get(name) if isinstance(value, dict) else None
+
+
+def _chain(node: dict) -> Evaluate:
+    steps = _children(node)
+    if len(steps) == 2:
+        first, second = steps
+        return lambda value: second(first(value))
+    return lambda value: reduce(lambda found, step: step(found), steps, value)
+
+
+def _comparator(node: dict) -> Evaluate:
+    left, right = _children(node)
+    if node["value"] == "eq":
+        return lambda value: _equal(left(value), right(value))
+    if node["value"] == "ne":
+        return lambda value: not _equal(left(value), right(value))
+    compare = ORDER[node["value"]]
+
+    def evaluate(value: object) -> bool | None:
+        one, other = left(value), right(value)
+        return compare(one, other) if _is_ordered(one) and _is_ordered(other) else None
+
+    return evaluate
+
+
+def _equal(one: object, other: object) -> bool:
+    return one == other and isinstance(one, bool) == isinstance(other, bool)  # to Python, 1 == True
+
+
+def _is_ordered(value: object) -> bool:
+    return isinstance(value, int | float | str) and not isinstance(value, bool)
+
+
+def _function(node: dict) -> Evaluate:
+    name, arguments = node["value"], _children(node)
+    return lambda value: FUNCTIONS.call_function(name, [argument(value) for argument in arguments])
+
+
+class _Call:
+    """Stands where the library's functions expect the interpreter of an expression they were given."""
+
+    @staticmethod
+    def visit(evaluate: Evaluate, value: object) -> object:
+        return evaluate(value)
+
+
+def _expression(node: dict) -> Evaluate:
+    expression = _Expression(*_children(node), _Call)
+    return lambda value: expression
+
+
+def _filter(node: dict) -> Evaluate:
+    base, found, condition = _children(node)
+    field, text = _field_and_text(node["children"][2])
+
+    def evaluate(value: object) -> list | None:
+        elements = base(value)
+        if not isinstance(elements, list):
+            return None
+        if text is None:
+            kept = [element for element in elements if _is_true(condition(element))]
+        else:  # the same, said shorter: most conditions ask for a name
+            kept = [element for element in elements if isinstance(element, dict) and element.get(field) == text]
+        return _without_null(kept if found is _identical else map(found, kept))
+
+    return evaluate
+
+
+def _field_and_text(condition: dict) -> tuple[str, str | None]:
+    # Of a condition FIELD == 'TEXT'; a text equals nothing but itself, so that no type need be looked at.
+    if condition["type"] == "comparator" and condition["value"] == "eq":
+        left, right = condition["children"]
+        if left["type"] == "field" and right["type"] == "literal" and type(right["value"]) is str:
+            return left["value"], right["value"]
+    return "", None
+
+
+def _projection(node: dict) -> Evaluate:
+    base, found = _children(node)
+
+    def evaluate(value: object) -> list | None:
+        elements = base(value)
+        if not isinstance(elements, list):
+            return None
+        return _without_null(elements if found is _identical else map(found, elements))
+
+    return evaluate
+
+
+def _value_projection(node: dict) -> Evaluate:
+    base, found = _children(node)
+
+    def evaluate(value: object) -> list | None:
+        elements = base(value)
+        return _without_null(map(found, elements.values())) if isinstance(elements, dict) else None
+
+    return evaluate
+
+
+def _without_null(found) -> list:
+    return [value for value in found if value is not None]
+
+
+def _flatten(node: dict) -> Evaluate:
+    (base,) = _children(node)
+
+    def evaluate(value: object) -> list | None:
+        elements = base(value)
+        if not isinstance(elements, list):
+            return None
+        merged = []
+        for element in elements:
+            merged.extend(element if isinstance(element, list) else [element])
+        return merged
+
+    return evaluate
+
+
+def _index(node: dict) -> Evaluate:
+    place = node["value"]
+
+    def evaluate(value: object) -> object:
+        return value[place] if isinstance(value, list) and -len(value) <= place < len(value) else None
+
+    return evaluate
+
+
+def _slice(node: dict) -> Evaluate:
+    part = slice(*node["children"])
+    return lambda value: value[part] if isinstance(value, list) else None
+
+
+def _literal(node: dict) -> Evaluate:
+    literal = node["value"]
+    return lambda value: literal
+
+
+def _multi_select_dict(node: dict) -> Evaluate:
+    items = [(child["value"], *_children(child)) for child in node["children"]]
+    return lambda value: None if value is None else {name: found(value) for name, found in items}
+
+
+def _multi_select_list(node: dict) -> Evaluate:
+    items = _children(node)
+    return lambda value: None if value is None else [found(value) for found in items]
+
+
+def _or(node: dict) -> Evaluate:
+    left, right = _children(node)
+    return lambda value: found if _is_true(found := left(value)) else right(value)
+
+
+def _and(node: dict) -> Evaluate:
+    left, right = _children(node)
+    return lambda value: right(value) if _is_true(found := left(value)) else found
+
+
+def _not(node: dict) -> Evaluate:
+    (base,) = _children(node)
+    return lambda value: not _is_true(base(value))
+
+
+def _identical(value: object) -> object:
+    return value
+
+
+def _itself(node: dict) -> Evaluate:
+    return _identical
+
+
+BUILDERS: dict[str, Callable[[dict], Evaluate]] = {
+    "and_expression": _and,
+    "comparator": _comparator,
+    "current": _itself,
+    "expref": _expression,
+    "field": _field,
+    "filter_projection": _filter,
+    "flatten": _flatten,
+    "function_expression": _function,
+    "identity": _itself,
+    "index": _index,
+    "index_expression": _chain,
+    "literal": _literal,
+    "multi_select_dict": _multi_select_dict,
+    "multi_select_list": _multi_select_list,
+    "not_expression": _not,
+    "or_expression": _or,
+    "pipe": _chain,
+    "projection": _projection,
+    "slice": _slice,
+    "subexpression": _chain,
+    "value_projection": _value_projection,
+}
