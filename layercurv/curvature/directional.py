@@ -31,6 +31,7 @@ from layercurv.errors import InputError
 
 ENGINES = ("auto", "double_backward", "ggn", "tangent")
 FAST = ("ggn", "tangent")
+_MANY = 16  # samples of a micro-batch
 _NEXT = {"ggn": "tangent", "tangent": "double_backward"}
 _LOG = logging.getLogger(__name__)
 
@@ -232,7 +233,9 @@ class _Study:
         if not left:
             return found
         needs_root = any(engines[name] == "ggn" for name in left)
-        looks_in_double = self.is_precise is None and len(left) == len(self._moves.layers)
+        # Of a small micro-batch two samples twice backpropagated in float64 would take more memory than all the rest.
+        is_all = len(left) == len(self._moves.layers)
+        looks_in_double = self.is_precise is None and is_all and traced.n_samples >= _MANY
         proof = prove(self.objective, self._network, traced, left, needs_root, True, looks_in_double)
         if self.is_precise is None:
             self.is_precise = proof.is_precise

@@ -8,8 +8,8 @@ of the user's own code. So on every micro-batch, before an engine's numbers coun
    be equal layer by layer. Where second derivatives differ in anything, a random direction shows it with probability
    one. On two samples of the micro-batch; on all of it if there are no more, or if the network does something
    else with two samples than with all. Where weights are in float32, the user's own code runs in float64 on the first
-   micro-batch: then agreement to less than 0.2 % tells of the precision too. If they do not agree so well, it runs
-   again as it is, and only what differs then has failed.
+   micro-batch, unless that is small: then agreement to less than 0.2 % tells of the precision too. If they do not
+   agree so well, it runs again as it is, and only what differs then has failed.
 2. The forward engine, moving all those weights at once along that direction through its own rules, must give the same
    second derivative of the loss. (Not asked of a sweep, which uses no rules.)
 3. Gradient and quadratic form of the loss in the outputs must be what torch makes of the loss's value; and, for the
@@ -25,7 +25,7 @@ import torch
 from layercurv.curvature.batches import Batch
 from layercurv.curvature.layers import WeightLayer
 from layercurv.curvature.losses import OutputLoss
-from layercurv.curvature.objective import Objective
+from layercurv.curvature.objective import Objective, told
 from layercurv.curvature.rounding import WORTH_A_WARNING, derivatives_in_double, effect, loses_digits
 from layercurv.curvature.rules import moving_leaves, unsupported
 from layercurv.curvature.second_derivatives import derivatives, random_directions
@@ -107,7 +107,8 @@ def _of_tape(
 ) -> tuple[torch.Tensor, list[tuple]]:
     # The loss of the recorded operations, and its derivatives.
     outputs, copies = _replayed(few.tape, few.batch, [layer.weight for layer in layers])
-    total = objective.of_outputs(outputs, few.batch)
+    with told("the loss fails on a part of the micro-batch"):
+        total = objective.of_outputs(outputs, few.batch)
     return total.detach(), derivatives(total, copies, directions)
 
 

@@ -13,6 +13,7 @@ from layercurv.curvature import (
     CrossEntropy,
     Directions,
     JointDirections,
+    OutputLoss,
     TensorDirections,
     directional_curvature,
     gradient_directions,
@@ -171,6 +172,51 @@ def test_autocast_inside_a_network_is_told_with_its_size():
         found = directional_curvature(model, CrossEntropy(), [batch], directions)
     # A cast of weights that autocast has kept from an earlier pass would be missing from the record.
     assert {curvature.engine for curvature in found.values()} == {"tangent"}
+
+
+class Reversed(nn.Module):
+    def forward(self, z):
+        z = z.tanh()
+        z.register_hook(lambda g: -g)
+        return z
+
+
+class Coarse(nn.Module):
+    def forward(self, z):
+        return (z.tanh() + 3e5) - 3e5
+
+
+@pytest.mark.parametrize(
+    ("bend", "engine", "is_seen"),
+    [(nn.Tanh, "tangent", True), (Reversed, "double_backward", False), (Coarse, "tangent", False)],
+)
+def test_float64_is_looked_at_while_proving(bend, engine, is_seen, monkeypatch):
+    """Where that settles nothing, the proof is as ever and the precision is looked at by itself."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 5), bend(), nn.Linear(5, 3)).eval()
+    x, y = torch.randn(20, 4), torch.randint(0, 3, (20,))
+    D, looked = {"0": Directions.random(weight_layers(model)[0], 2)}, []
+    monkeypatch.setattr("layercurv.curvature.directional.warn_if_imprecise", lambda *given: looked.append(given))
+    found = directional_curvature(model, CrossEntropy(), [(x, y)], D)["0"]
+    assert (found.engine, not looked) == (engine, is_seen)
+    exact = directional_curvature(model.double(), CrossEntropy(), [(x.double(), y)], D, "double_backward")["0"]
+    assert_close(found.curvatures, exact.curvatures, 0.2 if bend is Coarse else 1e-4)
+
+
+def test_a_loss_that_refuses_two_samples_is_measured_by_the_reference():
+    """Labels that are places in the batch: the proof's two samples have no third place."""
+    model, (batch, _) = case()
+    x, y = batch[0], torch.arange(6).flip(0)
+
+    def contrastive(outputs, places):
+        return F.cross_entropy(outputs @ outputs.T, places)
+
+    D = {"0": torch.randn(1, 5, 4, dtype=torch.float64)}
+    found = directional_curvature(model, OutputLoss(contrastive, "mean"), [(x, y)], D)["0"]
+    own = BatchLoss(lambda m, b: contrastive(m(b[0]), b[1]), "mean")
+    exact = directional_curvature(model, own, [(x, y)], D, "double_backward")["0"]
+    assert found.engine == "double_backward"
+    assert_close(found.curvatures, exact.curvatures, 1e-12)
 
 
 def test_a_parameter_has_a_gradient_too():
