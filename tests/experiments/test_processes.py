@@ -152,7 +152,9 @@ def test_a_killed_process_ends_the_others_and_the_same_command_ends_as_if_nothin
         time.sleep(0.02)
     os.kill(children(process.pid)[1], signal.SIGKILL)
     _, error = process.communicate(timeout=300)
-    assert process.returncode != 0 and "a process of the group is gone" in error
+    # Either the other one notices first, or torchrun, which ends it.
+    assert process.returncode != 0
+    assert "a process of the group is gone" in error or "stopped by SIGTERM" in error, error
     assert not list(killed.rglob("*.json"))
     again = subprocess.run(command(python, killed), cwd=root, capture_output=True, text=True)
     assert again.returncode == 0 and "training goes on from step" in again.stdout, again.stderr
