@@ -184,7 +184,7 @@ def breaks_first(held: dict[str, int], capacity: int, hours: float) -> str:
     if held["weights"] + held["gradients"] > capacity:
         return "gradient sums: measure some layers at a time"
     if without_factors > capacity:
-        return "activations: a smaller micro-batch, or some layers at a time"
+        return "activations: shorter samples, or some layers at a time"
     if without_factors + held["factors"] > capacity:
         return "Kronecker factors: decompose=False, or some layers at a time"
     return "time" if hours > 24 else "nothing"
