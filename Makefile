@@ -86,7 +86,7 @@ faults: $(FULL) ## Kills, full disks, damaged files: is anything ever lost? (hal
 gpu-check: $(FULL) ## On a machine with a GPU: engines against float64 on the CPU, then the goal on ResNet-50 (at most 8 minutes)
 	$(RUN) -m benchmarks.gpu_check
 
-scale: $(FULL) ## What a measurement costs here, and on 1, 8 and 64 devices: ARGS='--device-tflops 50' (about 3 minutes)
+scale: $(FULL) ## What a measurement costs here, and on 1, 8 and 64 devices: ARGS='--device-tflops 50'
 	$(RUN) -m benchmarks.extrapolate $(ARGS)
 
 bytes: $(LIGHT) ## `make all` in every environment this machine has, one SHA-256 each (10 minutes): PYTHONS='/opt/python3.14/bin/python3 ...'

@@ -8,6 +8,7 @@ assumed of the device. What a network asks for is read off its shapes, without c
 
 import argparse
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -56,7 +57,12 @@ def gpt2_small() -> Shape:
     config = transformers.GPT2Config(use_cache=False, attn_implementation="eager")
     with torch.device("meta"):
         model = transformers.GPT2LMHeadModel(config).eval()
-        return shape_of(model, torch.zeros(1, 1024, dtype=torch.long), is_smooth=True)
+        return shape_of(model, **_text(1024), is_smooth=True)
+
+
+def _text(length: int) -> dict[str, torch.Tensor]:
+    # With a mask of its own the network does not look into its input, of which there is none.
+    return {"input_ids": torch.zeros(1, length, dtype=torch.long), "attention_mask": torch.zeros(1, 1, length, length)}
 
 
 def llama_7b() -> Shape:
@@ -68,7 +74,7 @@ def llama_7b() -> Shape:
     config = transformers.LlamaConfig(use_cache=False, attn_implementation="eager")  # 32 blocks of width 4096
     with torch.device("meta"):
         model = transformers.LlamaForCausalLM(config).eval()
-        return shape_of(model, torch.zeros(1, 2048, dtype=torch.long), is_smooth=True)
+        return shape_of(model, **_text(2048), is_smooth=True)
 
 
 LARGE = (
@@ -178,7 +184,7 @@ def breaks_first(held: dict[str, int], capacity: int, hours: float) -> str:
     if held["weights"] + held["gradients"] > capacity:
         return "gradient sums: measure some layers at a time"
     if without_factors > capacity:
-        return "activations: a smaller micro-batch, or some layers at a time"
+        return "activations: shorter samples, or some layers at a time"
     if without_factors + held["factors"] > capacity:
         return "Kronecker factors: decompose=False, or some layers at a time"
     return "time" if hours > 24 else "nothing"
@@ -223,6 +229,7 @@ def main() -> None:
     parser.add_argument("--link-gbytes", type=float, default=25.0, help="GB a device sends in a second")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    warnings.filterwarnings("ignore", "curvature measured in float32")  # weights are drawn, digits have no say
     speed = matrix_speed()
     print(
         f"One core of {cpu_name()}, torch {torch.__version__}: {speed / 1e9:.0f} Gflop/s in a product of 1024 x 1024\n"

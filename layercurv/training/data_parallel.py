@@ -9,6 +9,8 @@ buckets, which it lays out anew after the first step, so that a resumed run woul
 (`Exchange.sums`) does not; it sends as many bytes, but does not overlap with the backward pass.
 """
 
+import warnings
+
 import torch
 import torch.distributed as dist
 from torch import nn
@@ -37,7 +39,9 @@ def data_parallel(model: nn.Module, exchange: Exchange) -> DistributedDataParall
                 f"layer {name}: SyncBatchNorm is not supported: it adds up in an order of its own, and not on CPUs; "
                 "use BatchNorm, which normalises each process's part of the batch by itself"
             )
-    network = DistributedDataParallel(model, process_group=exchange.group, broadcast_buffers=False)
+    with warnings.catch_warnings():  # the name that replaces it is newer than the torch asked for
+        warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated")
+        network = DistributedDataParallel(model, process_group=exchange.group, broadcast_buffers=False)
     network.register_comm_hook(exchange, _mean_in_order)
     return network
 
