@@ -6,9 +6,10 @@ from pathlib import Path
 
 import torch
 
+from claimgate import strict_json
 from layercurv.files import write_text_atomically
 from layercurv.kernels import numerics
-from layercurv.results import schema, strict_json
+from layercurv.results import schema
 from layercurv.results.provenance import git_state, hardware, package_versions
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -7,7 +7,7 @@ from threading import Barrier
 
 import pytest
 
-from layercurv import files
+from claimgate import files
 from layercurv.errors import InputError
 from layercurv.files import WriteError, atomic_path, require_writable, write_text_atomically
 

@@ -11,16 +11,17 @@ from dataclasses import replace
 import pytest
 import typst
 
-from layercurv.claims.claim import Status
+from claimgate.claim import Status
+from claimgate.engine import judge
+from claimgate.load import load_claims
+from claimgate.pdf_text import pdf_text
+from claimgate.published.load import load_rows
+from claimgate.records import SealedRecords
 from layercurv.claims.command import main
-from layercurv.claims.engine import judge
-from layercurv.claims.load import load_claims
-from layercurv.claims.pdf_text import pdf_text
-from layercurv.claims.published.frozen import NAME as AUDIT
-from layercurv.claims.published.load import load_rows
-from layercurv.claims.records import SealedRecords
+from layercurv.claims.house import project
 from layercurv.figures.registry import FIGURES
 from layercurv.results import schema
+from layercurv.results.store import AUDIT
 
 LIGHT = ("claims", "figures", "fits", "page", "results")
 
@@ -48,7 +49,7 @@ def test_all_claims_of_the_paper_are_verified(root, monkeypatch):
 
 
 def test_the_readme_counts_the_audit_as_it_is(root):
-    rows = load_rows(root / "claims" / "published.toml")
+    rows = load_rows(root / "claims" / "published.toml", project())
     counts = Counter(row.verdict for row in rows)
     text = " ".join((root / "README.md").read_text().split())
     assert (
@@ -65,9 +66,9 @@ def test_the_readme_counts_the_audit_as_it_is(root):
 
 def test_moving_any_stated_value_by_one_or_two_units_fails(root):
     """Bounds with a meaning of their own (`below`, `above`) are not measured values and stay out."""
-    records = SealedRecords(root / "results")
+    records = SealedRecords(root / "results", project())
     moved = 0
-    for claim in load_claims(root / "claims"):
+    for claim in load_claims(root / "claims", project()):
         if claim.check in ("below", "above"):
             continue
         assert judge(claim, records).status is Status.PASS
@@ -83,7 +84,7 @@ def test_the_paper_prints_claims_and_every_claim_is_printed(root):
         main(["--quiet", "--json", str(root / "build" / "claims.json")])
     options = {"root": root, "ignore_system_fonts": True, "field": "value"}
     printed = set(json.loads(typst.query(root / "paper" / "main.typ", "<claim>", **options)))
-    ids = {claim.id for claim in load_claims(root / "claims")}
+    ids = {claim.id for claim in load_claims(root / "claims", project())}
     assert printed == ids, f"never printed: {ids - printed}; unknown: {printed - ids}"
 
 
@@ -104,7 +105,7 @@ def test_sections_print_numbers_by_claim_or_waiver_only(root):
 
 def test_the_appendix_prints_every_audited_number_and_no_digit_of_its_own(root):
     text = pdf_text(root / "paper" / "layercurv.pdf")
-    for row in load_rows(root / "claims" / "published.toml"):
+    for row in load_rows(root / "claims" / "published.toml", project()):
         assert f"{row.id} " in text, row.id
     source = (root / "paper" / "sections" / "appendix_audit.typ").read_text()
     assert re.findall(r"audited\b.*", source)[1:] == ["audited)"], "cells come from verified rows only"
@@ -112,7 +113,7 @@ def test_the_appendix_prints_every_audited_number_and_no_digit_of_its_own(root):
 
 
 def test_every_claim_rests_on_at_least_three_seeds(root):
-    for claim in load_claims(root / "claims"):
+    for claim in load_claims(root / "claims", project()):
         for group in filter(None, (claim.records, claim.reference)):
             variants = Counter(re.sub(r"_seed\d+", "", name) for name in group if name != AUDIT)
             assert all(seeds >= 3 for seeds in variants.values()), claim.id
@@ -124,7 +125,7 @@ def test_every_claim_names_the_places_where_it_is_printed(root):
     for use in json.loads(typst.query(root / "paper" / "main.typ", "<place>", **options)):
         places = printed.setdefault(use["id"], [])
         places += [] if use["place"] in places else [use["place"]]
-    for claim in load_claims(root / "claims"):
+    for claim in load_claims(root / "claims", project()):
         assert claim.place == ", ".join(printed[claim.id]), claim.id
 
 

@@ -4,8 +4,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from claimgate.history import git
 from layercurv.errors import InputError
-from layercurv.results.provenance import git
 
 # Built files that are not tracked, and how each is made.
 BUILT = {"build/claims.json": "make verify", "build/report.html": "make report"}

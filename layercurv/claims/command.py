@@ -5,9 +5,10 @@ import shutil
 import sys
 from pathlib import Path
 
-from layercurv.claims.floor import raise_floor
-from layercurv.claims.report import FORMATS, as_table, summary
-from layercurv.claims.verification import Verification
+from claimgate.floor import raise_floor
+from claimgate.report import FORMATS, as_table, summary
+from claimgate.verification import Verification
+from layercurv.claims.house import project
 from layercurv.errors import InputError
 from layercurv.files import in_checkout, write_text_atomically
 
@@ -49,11 +50,12 @@ def main(arguments: list[str] | None = None) -> int:
 def _verify(words: list[str]) -> int:
     import numpy as np
 
-    from layercurv.claims.gate import Gate
+    from claimgate.gate import Gate
 
     options = _parser().parse_args(words)
     np.empty(2**21)  # freed at once: glibc then keeps freed memory up to this size for the next array
-    gate = Gate(options.claims, options.results, options.published, options.only, _documents(options), options.base)
+    documents = _documents(options)
+    gate = Gate(options.claims, options.results, project(), options.published, options.only, documents, options.base)
     if options.freeze:
         return _freeze(options.claims, options.results, options.published)
     if options.raise_floor:
@@ -82,11 +84,11 @@ def _documents(options: argparse.Namespace) -> Path | None:
 
 # What only one command needs is imported there: a gate takes most of a second.
 def _freeze(claims: Path, results: Path, published: Path | None) -> int:
-    from layercurv.claims.published.freeze import freeze_audit
+    from claimgate.published.freeze import freeze_audit
 
     if published is None:
         raise InputError("--freeze: expected --published DIR, the folder with the paper's own files, got none")
-    print("\n".join(freeze_audit(claims, results, published)))
+    print("\n".join(freeze_audit(claims, results, published, project())))
     return 0
 
 
@@ -109,11 +111,11 @@ def _diff(words: list[str]) -> int:
 
 
 def _coverage(words: list[str]) -> int:
-    from layercurv.claims.coverage import measure_coverage
-    from layercurv.claims.load import load_claims
-    from layercurv.claims.locked.lock import judge_locks
-    from layercurv.claims.locked.sources import made_lines, written_lines
-    from layercurv.claims.paper_source import judge_sources
+    from claimgate.coverage import measure_coverage
+    from claimgate.load import load_claims
+    from claimgate.locked.lock import judge_locks
+    from claimgate.locked.sources import made_lines, written_lines
+    from claimgate.papers.typst_source import judge_sources
 
     parser = argparse.ArgumentParser(
         prog="verify_claims.py coverage",
@@ -125,18 +127,22 @@ def _coverage(words: list[str]) -> int:
     _add_documents(parser)
     options = parser.parse_args(words)
     documents = _documents(options)
-    printed = None if documents is None else {claim.stated for claim in load_claims(options.claims)}
+    printed = None if documents is None else {claim.stated for claim in load_claims(options.claims, project())}
+    for pdf in (options.paper, options.marked):
+        if not pdf.is_file():
+            raise InputError(f"{pdf}: expected the compiled paper, found none; run `make paper` first")
     found = measure_coverage(options.paper, options.marked, options.claims, printed)
     verification = Verification({"coverage": found.verdicts()})
     if documents is not None:
-        lines = written_lines(documents) | made_lines(documents)
-        verification.groups["sentences"] = judge_sources(documents) + judge_locks(options.claims, lines)
+        locked = project().locked
+        lines = written_lines(documents, locked) | made_lines(documents, locked)
+        verification.groups["sentences"] = judge_sources(documents, project()) + judge_locks(options.claims, lines)
     print(as_table(verification, verbose=True), end="")
     return verification.exit_code
 
 
 def _sentences(words: list[str]) -> int:
-    from layercurv.claims.gate import Gate
+    from claimgate.gate import Gate
 
     parser = argparse.ArgumentParser(
         prog="verify_claims.py sentences",
@@ -146,16 +152,16 @@ def _sentences(words: list[str]) -> int:
     _add_inputs(parser)
     parser.add_argument("--accept", action="store_true", help="accept what is shown, if every claim holds")
     options = parser.parse_args(words)
-    gate = Gate(options.claims, options.results, documents=options.documents or in_checkout("."))
+    gate = Gate(options.claims, options.results, project(), documents=options.documents or in_checkout("."))
     changed = gate.accept_sentences() if options.accept else gate.changed_sentences()
     print("\n".join(changed or ["no change"]))
     return int(bool(changed) and not options.accept)
 
 
 def _report(words: list[str]) -> int:
-    from layercurv.claims.closed_toml import PUBLISHED
-    from layercurv.claims.load import load_claims
-    from layercurv.claims.published.load import load_rows
+    from claimgate.closed_toml import PUBLISHED
+    from claimgate.load import load_claims
+    from claimgate.published.load import load_rows
     from layercurv.claims.report_page import judge_report
 
     parser = argparse.ArgumentParser(
@@ -166,8 +172,10 @@ def _report(words: list[str]) -> int:
     _add_input(parser, "--claims", "claims", "folder of *.toml")
     _add_documents(parser)
     options = parser.parse_args(words)
-    rows = load_rows(options.claims / PUBLISHED) if (options.claims / PUBLISHED).is_file() else []
-    found = judge_report(options.report, options.documents or in_checkout("."), load_claims(options.claims), rows)
+    rows = load_rows(options.claims / PUBLISHED, project()) if (options.claims / PUBLISHED).is_file() else []
+    found = judge_report(
+        options.report, options.documents or in_checkout("."), load_claims(options.claims, project()), rows
+    )
     verification = Verification({"report": [found]})
     print(as_table(verification, verbose=True), end="")
     return verification.exit_code

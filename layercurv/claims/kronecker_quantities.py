@@ -12,7 +12,8 @@ from functools import partial
 
 import numpy as np
 
-from layercurv.claims.layer_fits import KINDS, LayerFit, alpha_of, reads
+from claimgate.shared_fit import SharedFit, reads
+from layercurv.claims.layer_fits import KINDS, alpha_of
 from layercurv.fits import (
     concentration_slack,
     correlation_p_value,
@@ -63,8 +64,8 @@ def _concentration(kind: str, layer: dict) -> tuple[list, list]:
 
 
 MEASURES = {"mismatch": log_mismatch, "shape": shape_mismatch, "correlation": log_correlation}
-misses_of = LayerFit(_misses, _spectra)
-slack_of = {kind: LayerFit(_slacks, partial(_concentration, kind)) for kind in KINDS}
+misses_of = SharedFit(_misses, _spectra)
+slack_of = {kind: SharedFit(_slacks, partial(_concentration, kind)) for kind in KINDS}
 
 
 def _miss(name: str, layer: dict) -> float:
@@ -86,7 +87,7 @@ def _foreign(measure: Callable, selected: dict) -> float:
     return float(np.median(found))
 
 
-def _alpha_gap(fit: LayerFit, miss: Callable, correlate: Callable, is_detrended: bool, selected: dict) -> float:
+def _alpha_gap(fit: SharedFit, miss: Callable, correlate: Callable, is_detrended: bool, selected: dict) -> float:
     layers = selected["layers"]
     lists = [abs(alpha_of(layer)["slope"] - ALPHA) for layer in layers], [miss(fit(layer)) for layer in layers]
     if is_detrended:
@@ -95,7 +96,7 @@ def _alpha_gap(fit: LayerFit, miss: Callable, correlate: Callable, is_detrended:
 
 
 # What is held against |alpha - 2|: the fit it is read off, and how.
-MISSES: dict[str, tuple[LayerFit, Callable]] = {
+MISSES: dict[str, tuple[SharedFit, Callable]] = {
     **{f"slack_{kind}": (slack_of[kind], lambda slack: slack) for kind in KINDS},
     "mismatch": (misses_of, lambda found: found["mismatch"]),
     "shape": (misses_of, lambda found: found["shape"]),
@@ -121,5 +122,5 @@ KRONECKER_QUANTITIES: dict[str, Callable[[dict], float]] = {
 }
 
 KRONECKER_FITS = dict.fromkeys(("noise_mismatch", "noise_shape_mismatch", "noise_correlation"), reads(misses_of)) | {
-    name: reads(alpha_of, fit, layers_of=lambda selected: selected["layers"]) for name, (fit, *_) in ALPHA_GAPS.items()
+    name: reads(alpha_of, fit, items_of=lambda selected: selected["layers"]) for name, (fit, *_) in ALPHA_GAPS.items()
 }

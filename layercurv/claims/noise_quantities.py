@@ -10,7 +10,7 @@ from statistics import fmean
 
 import numpy as np
 
-from layercurv.claims.layer_fits import LayerFit, reads
+from claimgate.shared_fit import SharedFit, reads
 from layercurv.fits.selection import selection_terms_of, unselected_exponent_of
 from layercurv.fits.step_survival import STEPS, step_survival
 from layercurv.results.headlines import role
@@ -51,8 +51,8 @@ def _fresh_lists(labels: str, layer: dict) -> tuple[list, list, list]:
 
 
 # B moves log c by a constant, and no slope.
-terms_of = {labels: LayerFit(partial(selection_terms_of, n_samples=1), partial(_lists, labels)) for labels in LABELS}
-unselected_of = {labels: LayerFit(unselected_exponent_of, partial(_fresh_lists, labels)) for labels in LABELS}
+terms_of = {labels: SharedFit(partial(selection_terms_of, n_samples=1), partial(_lists, labels)) for labels in LABELS}
+unselected_of = {labels: SharedFit(unselected_exponent_of, partial(_fresh_lists, labels)) for labels in LABELS}
 
 
 def _term(labels: str, name: str, layer: dict) -> float:

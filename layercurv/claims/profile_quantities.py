@@ -8,7 +8,8 @@ import math
 from collections.abc import Callable
 from functools import partial
 
-from layercurv.claims.layer_fits import profile_of, reads
+from claimgate.shared_fit import reads
+from layercurv.claims.layer_fits import profile_of
 from layercurv.fits import label_agreement, label_shares
 from layercurv.fits.model_selection import CLEAR_MARGIN, MODELS
 
@@ -69,5 +70,5 @@ PROFILE_QUANTITIES: dict[str, Callable[[dict], float]] = {
 }
 
 PROFILE_FITS = dict.fromkeys(PROFILE_QUANTITIES, reads(profile_of)) | dict.fromkeys(
-    PAIR_QUANTITIES, reads(profile_of, layers_of=lambda pair: [*pair["a"], *pair["b"]])
+    PAIR_QUANTITIES, reads(profile_of, items_of=lambda pair: [*pair["a"], *pair["b"]])
 )

@@ -13,15 +13,14 @@ from functools import partial
 
 import numpy as np
 
+from claimgate.shared_fit import Reads, reads
 from layercurv.claims.kronecker_quantities import KRONECKER_FITS, KRONECKER_QUANTITIES
 from layercurv.claims.layer_fits import (
     KINDS,
-    Reads,
     alpha_of,
     alpha_without_first_of,
     exponents_of,
     held_out_of,
-    reads,
     slopes_of,
     transfer_of,
 )
@@ -263,7 +262,7 @@ FITS: dict[str, Reads] = {
     **dict.fromkeys(("held_out_sorted", "held_out_unsorted"), reads(held_out_of)),
     **dict.fromkeys(
         ("half_difference_s", "half_difference_s_unsorted"),
-        reads(exponents_of, layers_of=lambda halves: [halves["a"], halves["b"]]),
+        reads(exponents_of, items_of=lambda halves: [halves["a"], halves["b"]]),
     ),
     **VALIDATION_FITS,
     **PROFILE_FITS,

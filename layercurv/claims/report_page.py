@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from layercurv.claims.claim import Claim, Status, Verdict
-from layercurv.claims.published.row import Row
+from claimgate.claim import Claim, Status, Verdict
+from claimgate.published.row import Row
 from layercurv.errors import InputError
 
 _TABLE = re.compile(r'<table id="(\w+)-table">.*?<tbody>(.*?)</tbody>', re.DOTALL)

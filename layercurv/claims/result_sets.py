@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-from layercurv.claims.report.summary import printable
+from claimgate.report.summary import printable
 from layercurv.errors import InputError
 from layercurv.fits import holm, seeds_p_value
 from layercurv.results.headlines import headlines

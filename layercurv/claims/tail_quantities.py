@@ -9,7 +9,8 @@ from functools import partial
 
 import numpy as np
 
-from layercurv.claims.layer_fits import LayerFit, exponents_of, reads, tail_of
+from claimgate.shared_fit import SharedFit, reads
+from layercurv.claims.layer_fits import exponents_of, tail_of
 from layercurv.fits import (
     correlation_p_value,
     gaussian_spectra,
@@ -44,8 +45,8 @@ def _shape(layer: dict) -> tuple[int, int]:
     return m, n
 
 
-gaussian_of = LayerFit(gaussian_tail_exponents_of, _shape)
-below_of = [LayerFit(partial(is_below_gaussian_of, seed=seed), _tail_and_shape) for seed in (0, 1)]
+gaussian_of = SharedFit(gaussian_tail_exponents_of, _shape)
+below_of = [SharedFit(partial(is_below_gaussian_of, seed=seed), _tail_and_shape) for seed in (0, 1)]
 
 
 def _below_gaussian(seed: int, layer: dict) -> float:
@@ -73,8 +74,8 @@ def _largest_gaussian_slopes(asked: list[tuple[tuple[int, int], int]]) -> list[f
     return [found[shape_and_ranks] for shape_and_ranks in asked]
 
 
-weight_slope_of = LayerFit(rank_slopes, _spectrum_and_ranks)
-gaussian_slope_of = LayerFit(_largest_gaussian_slopes, _shape_and_ranks)
+weight_slope_of = SharedFit(rank_slopes, _spectrum_and_ranks)
+gaussian_slope_of = SharedFit(_largest_gaussian_slopes, _shape_and_ranks)
 
 
 def _ranks(values: list[float]) -> np.ndarray:
@@ -112,6 +113,6 @@ TAIL_FITS = {
     "gaussian_rank_slope": reads(exponents_of, gaussian_slope_of),
     **dict.fromkeys(
         ("tail_s_rank_correlation", "tail_s_rank_correlation_p"),
-        reads(tail_of, exponents_of, layers_of=lambda selected: selected["layers"]),
+        reads(tail_of, exponents_of, items_of=lambda selected: selected["layers"]),
     ),
 }

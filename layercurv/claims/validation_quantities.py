@@ -10,7 +10,8 @@ from functools import partial
 
 import numpy as np
 
-from layercurv.claims.layer_fits import KINDS, LayerFit, reads
+from claimgate.shared_fit import SharedFit, reads
+from layercurv.claims.layer_fits import KINDS
 from layercurv.fits import r_squared, usable_directions
 from layercurv.fits.power_law import fit_power_laws
 
@@ -69,7 +70,7 @@ def _against_sigma(term: str, kind: str, layer: dict) -> tuple[np.ndarray, np.nd
 
 
 GAP_FITS = {
-    f"gap_slope_{term}_{kind}": LayerFit(fit_power_laws, partial(_against_sigma, term, kind))
+    f"gap_slope_{term}_{kind}": SharedFit(fit_power_laws, partial(_against_sigma, term, kind))
     for term in GAP_TERMS
     for kind in KINDS
 }

@@ -6,10 +6,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, StrMethodFormatter
 
+from claimgate.statistics.reproducible import exp, log
 from layercurv.figures.alpha_map_layers import RECORDS, exponents, layers_by_depth
 from layercurv.figures.style import BLUE, GREEN, GREY, PAGE_INCHES, VERMILION, new_figure
 from layercurv.fits import usable_directions
-from layercurv.fits.reproducible import exp, log
 
 __all__ = ["RECORDS", "draw"]
 

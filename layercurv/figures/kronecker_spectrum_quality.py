@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
+from claimgate.statistics.reproducible import exp
 from layercurv.figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, PAGE_INCHES, SKY, VERMILION, new_figure
 from layercurv.fits import (
     concentration_slack,
@@ -17,7 +18,6 @@ from layercurv.fits import (
     log_mismatch,
     without_trend,
 )
-from layercurv.fits.reproducible import exp
 
 __all__ = ["RECORDS", "draw"]
 

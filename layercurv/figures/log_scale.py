@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.scale import InvertedLogTransform, LogScale, LogTransform
 
-from layercurv.fits.reproducible import exp, log
+from claimgate.statistics.reproducible import exp, log
 
 LN_10 = float(log(10.0))
 FAR_BELOW = -1000.0  # where matplotlib puts what is not positive

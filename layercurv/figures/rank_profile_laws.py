@@ -5,9 +5,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 
+from claimgate.statistics.reproducible import exp, log
 from layercurv.figures.rank_profile_fits import LAWS, NETWORKS, RECORDS, by_network, compare_laws, profile, usable
 from layercurv.figures.style import BLACK, PAGE_INCHES, new_figure
-from layercurv.fits.reproducible import exp, log
 
 __all__ = ["RECORDS", "draw"]
 

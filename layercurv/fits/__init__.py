@@ -32,6 +32,9 @@
 - `equivalence`: the interval of a difference, two one-sided tests, and Holm's correction
 """
 
+from claimgate.statistics.equivalence import difference_interval, equivalence_test, holm
+from claimgate.statistics.forecast import forecast_correlation, forecast_coverage, forecast_errors, forecast_skill
+from claimgate.statistics.prediction import mean_interval, prediction_interval, seeds_p_value
 from layercurv.fits.agreement import (
     correlation,
     correlation_against_chance,
@@ -46,14 +49,11 @@ from layercurv.fits.bootstrap import bootstrap_alpha
 from layercurv.fits.decomposition import alignment_terms, decomposition_slopes
 from layercurv.fits.determination import r_squared
 from layercurv.fits.deterministic_equivalent import count_above
-from layercurv.fits.equivalence import difference_interval, equivalence_test, holm
-from layercurv.fits.forecast import forecast_correlation, forecast_coverage, forecast_errors, forecast_skill
 from layercurv.fits.gaussian_tails import gaussian_spectra, gaussian_tail_exponents, is_below_gaussian
 from layercurv.fits.kronecker_quality import concentration_slack, log_correlation, log_mismatch, shape_mismatch
 from layercurv.fits.model_selection import profile_bic, winners_count
 from layercurv.fits.participation import effective_rank, finite_zeta_bound, participation_ratio, zeta_bound
 from layercurv.fits.power_law import PowerLawFit, fit_power_law
-from layercurv.fits.prediction import mean_interval, prediction_interval, seeds_p_value
 from layercurv.fits.quartiles import alpha_by_quartile
 from layercurv.fits.rank_slope import rank_slopes
 from layercurv.fits.robust import robust_slope

@@ -5,8 +5,8 @@ import math
 
 import numpy as np
 
+from claimgate.statistics.reproducible import deviations, inner
 from layercurv.errors import InputError
-from layercurv.fits.reproducible import deviations, inner
 
 
 def label_shares(labels_a, labels_b) -> dict:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from claimgate.statistics.reproducible import deviations, inner
 from layercurv.errors import InputError
-from layercurv.fits.reproducible import deviations, inner
 
 
 def r_squared(x, y) -> float | None:

@@ -5,8 +5,8 @@ Spectra may be stacked: then there is one number for each of them.
 
 import numpy as np
 
+from claimgate.statistics.reproducible import log
 from layercurv.errors import InputError
-from layercurv.fits.reproducible import log
 from layercurv.fits.segments import Segments
 
 

@@ -5,8 +5,8 @@ from statistics import median
 
 import numpy as np
 
+from claimgate.statistics.reproducible import log
 from layercurv.errors import InputError
-from layercurv.fits.reproducible import log
 from layercurv.fits.segments import Segments
 
 MODELS = ("power_law", "exponential", "log_normal")

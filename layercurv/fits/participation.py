@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from claimgate.statistics.reproducible import exp, inner, log, total
 from layercurv.errors import InputError
-from layercurv.fits.reproducible import exp, inner, log, total
 
 
 def participation_ratio(x) -> float:

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from claimgate.statistics.reproducible import log
+from claimgate.statistics.student_t import t_quantile
 from layercurv.errors import InputError
-from layercurv.fits.reproducible import log
 from layercurv.fits.segments import Segments
-from layercurv.fits.student_t import t_quantile
 
 
 @dataclass(frozen=True)

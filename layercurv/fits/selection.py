@@ -12,8 +12,8 @@ sigma_k^2 is than it would be along a direction that these samples did not choos
 
 import numpy as np
 
+from claimgate.statistics.reproducible import log
 from layercurv.fits.power_law import PowerLawFit, fit_power_laws
-from layercurv.fits.reproducible import log
 from layercurv.fits.spectral_exponents import usable_directions
 
 

@@ -6,9 +6,9 @@ alike; P1 keeps null directions in gamma but not in alpha and s.
 
 import numpy as np
 
+from claimgate.statistics.reproducible import log
 from layercurv.errors import InputError
 from layercurv.fits.power_law import PowerLawFit, fit_lines
-from layercurv.fits.reproducible import log
 from layercurv.fits.segments import Segments
 
 

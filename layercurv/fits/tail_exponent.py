@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from claimgate.statistics.reproducible import exp, log
 from layercurv.errors import InputError
-from layercurv.fits.reproducible import exp, log
 from layercurv.fits.segments import Segments
 
 MIN_TAIL = 10  # positive values there must be

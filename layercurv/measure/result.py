@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from claimgate import strict_json
 from layercurv.errors import InputError
 from layercurv.files import write_text_atomically
 from layercurv.measure import frame, picture, table
-from layercurv.results import schema, strict_json
+from layercurv.results import schema
 from layercurv.results.store import read_record
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ import datetime
 import json
 import math
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 
 from layercurv.errors import shown
@@ -48,6 +49,7 @@ NETWORKS = (
     (r"^gpt2_", "gpt2_language_model"),
     (r"^smollm2_", "causal_lm"),
 )
+_SEED = re.compile(r"_seed\d+(?=\.)")
 OWN_TEXT = "model_samples"  # that the network itself wrote
 DATA = (
     (r"_own_text_", OWN_TEXT),
@@ -59,6 +61,27 @@ DATA = (
     (r"_novels_", "gutenberg-5"),
     (r"_wikitext_", "wikitext-2"),
 )
+
+
+def all_disagreements(records: dict[str, dict]) -> Iterator[tuple[str, str]]:
+    """Compare the facts of all records, in each and between them.
+
+    Args:
+        records: Name to record, each of which meets its schema.
+
+    Yields:
+        Name, and what does not agree.
+    """
+    for name, record in records.items():
+        yield from ((name, line) for line in disagreements(record, name))
+    variants = defaultdict(dict)
+    for name, record in records.items():
+        if "config" in record["provenance"]:
+            variants[_SEED.sub("", name)][name] = record
+    between = [line for variant in variants.values() for line in sibling_disagreements(variant)]
+    for line in [*between, *data_disagreements(records), *forecast_disagreements(records)]:
+        name, _, reason = line.partition(": ")
+        yield name, reason
 
 
 def disagreements(record: dict, name: str) -> list[str]:

@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 import layercurv
+from claimgate.history import git
 from layercurv.cpu import cpu_name
 
 PACKAGES = ("torch", "torchvision", "transformers", "datasets", "numpy", "scipy", "hydra-core")
@@ -88,17 +89,3 @@ def fingerprint(config: dict) -> str:
     """
     canonical = json.dumps(config, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def git(root: Path, *arguments: str) -> str:
-    """Ask git about a checkout.
-
-    Args:
-        root: A folder inside it.
-        *arguments: Command and options, such as "rev-parse", "HEAD".
-
-    Returns:
-        What it prints, without white space at the ends.
-    """
-    done = subprocess.run(["git", "-C", str(root), *arguments], check=True, capture_output=True, text=True)
-    return done.stdout.strip()

@@ -4,6 +4,7 @@ import functools
 import json
 from importlib import resources
 
+from claimgate import schema
 from layercurv.errors import InputError
 
 VERSION = "v1"
@@ -43,10 +44,7 @@ def violations(record: object, experiment: str) -> list[tuple[str, str]]:
         For each violation the name of the broken rule ("required", "type", ...) and one line giving the path
         inside the record, the rule and what stands there; empty for a valid record.
     """
-    from jsonschema import Draft202012Validator  # a slow import that only some commands need
-
-    errors = Draft202012Validator(schema_for(experiment)).iter_errors(record)
-    return [(error.validator, f"{error.json_path}: {error.message[:200]}") for error in errors]
+    return schema.violations(record, schema_for(experiment))
 
 
 def validate(record: object, experiment: str, where: str) -> None:

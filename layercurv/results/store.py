@@ -4,9 +4,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from claimgate import strict_json
 from layercurv.errors import InputError
 from layercurv.files import write_text_atomically
-from layercurv.results import schema, strict_json
+from layercurv.results import schema
 
 SCALES = ("paper", "small", "smoke")
 AUDIT = "published_audit/spectral_asymptotics.json"  # the one record that is no run of ours

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from claimgate import strict_json
 from layercurv.claims.command import main
-from layercurv.results import strict_json
 from layercurv.results.manifest import freeze
 from tests.records import smoke_record
 

@@ -163,4 +163,4 @@ def test_a_malformed_review_exits_2(based, text):
 def test_a_base_that_is_not_there_exits_2(based, house, capsys):
     assert gate(based, "--base", "elsewhere") == 2
     assert gate(based, "--base=--output=x") == 2
-    assert "expected a commit" in capsys.readouterr().err
+    assert "expected a branch or commit" in capsys.readouterr().err

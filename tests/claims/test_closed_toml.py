@@ -3,8 +3,8 @@ from decimal import Decimal
 
 import pytest
 
-from layercurv.claims import closed_toml
-from layercurv.claims.closed_toml import decimal_number, filled_table, id_lines, read_toml
+from claimgate import closed_toml
+from claimgate.closed_toml import decimal_number, filled_table, id_lines, read_toml
 from layercurv.errors import InputError, shown
 
 

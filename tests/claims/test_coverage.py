@@ -11,13 +11,14 @@ from collections import Counter
 import pypdf
 import pytest
 
-from layercurv.claims import coverage
+from claimgate import coverage
+from claimgate.coverage import Coverage, measure_coverage, names_of, tell_numerals
+from claimgate.locked.lock import accept_lines
+from claimgate.locked.sources import made_lines, written_lines
+from claimgate.pdf_text import pdf_text
+from claimgate.typed import load_exemptions
 from layercurv.claims.command import main
-from layercurv.claims.coverage import Coverage, measure_coverage, names_of, tell_numerals
-from layercurv.claims.locked.lock import accept_lines
-from layercurv.claims.locked.sources import made_lines, written_lines
-from layercurv.claims.pdf_text import pdf_text
-from layercurv.claims.typed import load_exemptions
+from layercurv.claims.house import project
 from layercurv.errors import InputError
 from tests.claims.house import claim_text
 
@@ -180,7 +181,7 @@ def test_the_command_looks_where_the_build_puts_things(tmp_path, monkeypatch, ca
     (tmp_path / "claims" / "test.toml").write_text(claim_text(stated="2", records=["alpha_map/net_seed0.small.json"]))
     monkeypatch.setattr("layercurv.files.ROOT", tmp_path)
     assert main(["coverage"]) == 2, "no sentence was accepted"
-    for name, lines in (written_lines(tmp_path) | made_lines(tmp_path)).items():
+    for name, lines in (written_lines(tmp_path, project().locked) | made_lines(tmp_path, project().locked)).items():
         accept_lines(tmp_path / "claims", name, lines)
     assert main(["coverage"]) == 0
     out = capsys.readouterr().out

@@ -4,10 +4,11 @@ import json
 
 import pytest
 
-from layercurv.claims.checks import FORECASTS
-from layercurv.claims.engine import judge, recompute
-from layercurv.claims.load import load_claims
-from layercurv.claims.records import SealedRecords
+from claimgate.checks import FORECASTS
+from claimgate.engine import judge, recompute
+from claimgate.load import load_claims
+from claimgate.records import SealedRecords
+from layercurv.claims.house import project
 from layercurv.errors import InputError
 from layercurv.results.manifest import freeze
 from tests.claims.house import claim_text
@@ -44,14 +45,14 @@ def write(house, name, record):
 def claim_of(house, **changes):
     (house / "claims" / "test.toml").write_text(claim_text(**(FORECAST | changes)))
     freeze(house / "results")
-    (claim,) = load_claims(house / "claims")
+    (claim,) = load_claims(house / "claims", project())
     return claim
 
 
 @pytest.mark.parametrize("forecast", sorted(FORECASTS))
 def test_every_quality_is_what_the_reference_finds(house, forecast):
     claim = claim_of(house, reduce=forecast)
-    records = SealedRecords(house / "results")
+    records = SealedRecords(house / "results", project())
     value, values = recompute(claim, records)
     assert len(values) == 8
     documents = [[records.get(name)[0] for name in names] for names in (RECORDS, REFERENCE)]
@@ -62,7 +63,7 @@ def test_every_quality_is_what_the_reference_finds(house, forecast):
 
 def test_a_forecast_of_another_network_is_no_forecast(house):
     write(house, REFERENCE[0], predicted(1))
-    verdict = judge(claim_of(house), SealedRecords(house / "results"))
+    verdict = judge(claim_of(house), SealedRecords(house / "results", project()))
     assert verdict.status.value == "missing" and "predicts something else" in verdict.detail
 
 
@@ -70,7 +71,7 @@ def test_a_layer_without_prediction_is_not_left_out(house):
     record = predicted(0)
     record["measurements"]["layers"][2]["sign_flips"] = None
     write(house, REFERENCE[0], record)
-    verdict = judge(claim_of(house), SealedRecords(house / "results"))
+    verdict = judge(claim_of(house), SealedRecords(house / "results", project()))
     assert verdict.status.value == "missing" and "expected as many predictions" in verdict.detail
 
 
@@ -78,7 +79,7 @@ def test_a_draw_that_is_no_number_is_missing(house):
     record = predicted(0)
     record["measurements"]["layers"][2]["sign_flips"]["alphas"][1] = None
     write(house, REFERENCE[0], record)
-    assert judge(claim_of(house), SealedRecords(house / "results")).status.value == "missing"
+    assert judge(claim_of(house), SealedRecords(house / "results", project())).status.value == "missing"
 
 
 @pytest.mark.parametrize(

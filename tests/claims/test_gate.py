@@ -9,8 +9,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from layercurv.claims import records
-from layercurv.results import strict_json
+from claimgate import records, strict_json
 from layercurv.results.manifest import NAME, freeze
 from tests.claims.house import LAYER, MEDIAN, RECORDS, alphas, change_record, claim_text, gate, write_claims
 from tests.records import as_seed, smoke_record

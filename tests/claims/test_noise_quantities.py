@@ -2,8 +2,9 @@
 
 import pytest
 
+from claimgate.published.load import load_rows
+from layercurv.claims.house import project
 from layercurv.claims.noise_quantities import NOISE_QUANTITIES, PRINTED, PUBLISHED_ALPHA
-from layercurv.claims.published.load import load_rows
 from tests.noise_records import measured, predicted
 from tests.reference.noise import quantity as reference
 
@@ -42,7 +43,7 @@ def test_a_pool_without_signal_has_an_infinite_crossover():
 
 
 def test_the_rival_is_what_the_source_paper_prints(root):
-    stated = {row.id: row.stated for row in load_rows(root / "claims" / "published.toml")}
+    stated = {row.id: row.stated for row in load_rows(root / "claims" / "published.toml", project())}
     assert sorted(PRINTED) == sorted({row for rows in PUBLISHED_ALPHA.values() for row in rows})
     for row, value in PRINTED.items():
         assert [float(text) for text in stated[row]] == [value], row

@@ -8,13 +8,13 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from layercurv.claims.checks import accepted_interval, half_unit
-from layercurv.claims.claim import Claim, Status, Verdict
-from layercurv.claims.report import FORMATS
-from layercurv.claims.report.summary import printable
-from layercurv.claims.verification import Verification
+from claimgate import strict_json
+from claimgate.checks import accepted_interval, half_unit
+from claimgate.claim import Claim, Status, Verdict
+from claimgate.report import FORMATS
+from claimgate.report.summary import printable
+from claimgate.verification import Verification
 from layercurv.errors import InputError, shown
-from layercurv.results import strict_json
 
 TEXTS = st.text(max_size=60)
 CLAIM = Claim("a.b", "s", "p", ("r/x.small.json",), "x", None, None, "mean", "equals", "1", "", "printed", "r")

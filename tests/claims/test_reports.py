@@ -10,9 +10,9 @@ from dataclasses import replace
 import pytest
 from junitparser import JUnitXml
 
-from layercurv.claims.claim import Claim, Status, Verdict
-from layercurv.claims.report import FORMATS, as_table, summary
-from layercurv.claims.verification import Verification
+from claimgate.claim import Claim, Status, Verdict
+from claimgate.report import FORMATS, as_table, summary
+from claimgate.verification import Verification
 from tests.claims.house import MEDIAN, claim_text, gate, write_claims
 
 HOSTILE = "At small scale, <script>]]>&\x1b[31m\n::error file=x::|`*_[a](b)#@user [red]x[/red] %0A\u202e the median."

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from layercurv.claims.checks import NotEvaluable
-from layercurv.claims.select import MAX_LENGTH, MAX_WIDTH, compiled, select
+from claimgate.checks import NotEvaluable
+from claimgate.select import MAX_LENGTH, MAX_WIDTH, compiled, select
 from layercurv.errors import InputError
 
 

@@ -5,10 +5,11 @@ import shutil
 
 import pytest
 
+from claimgate.locked.lock import judge_lines, judge_locks
+from claimgate.locked.sentences import sentences
+from claimgate.locked.sources import document_lines, made_lines, paper_lines, seen_lines
 from layercurv.claims.command import main
-from layercurv.claims.locked.lock import judge_lines, judge_locks
-from layercurv.claims.locked.sentences import sentences
-from layercurv.claims.locked.sources import document_lines, made_lines, paper_lines, seen_lines
+from layercurv.claims.house import project
 from tests.claims.house import MEDIAN, claim_text, gate, write_claims
 
 SECTION = """#import "../claims.typ": claim
@@ -80,12 +81,17 @@ def test_whatever_is_written_differently_fails_until_it_is_accepted(documented, 
     assert accept(documented) == 0 and judge(documented) == 0
 
 
-def test_a_figure_that_looks_different_is_found_once_it_is_drawn(documented):
+def test_a_figure_that_looks_different_is_found(documented):
     """It may be gone before it is drawn: then the gate says nothing of it, and `coverage` does afterwards."""
-    (documented / "figures/depth.png").write_bytes(b"other")
+    figure = documented / "figures/depth.png"
+    kept = figure.read_bytes()
+    figure.unlink()
     assert judge(documented) == 0
-    assert "typed" not in made_lines(documented)  # what no paper was compiled for is neither judged nor accepted
-    (verdict,) = judge_locks(documented / "claims", made_lines(documented))
+    figure.write_bytes(kept + b"x")
+    assert judge(documented) == 1
+    made = made_lines(documented, project().locked)
+    assert "typed" not in made  # what no paper was compiled for is neither judged nor accepted
+    (verdict,) = judge_locks(documented / "claims", made)
     assert verdict.status.value == "fail" and "depth.png" in verdict.detail
 
 
@@ -171,7 +177,7 @@ def test_the_difference_is_shown_before_it_is_accepted(documented, capsys):
 def test_every_word_of_our_paper_and_documents_is_held(root):
     """Each word of each text left out, one at a time: a sample of all."""
     for read, name in ((paper_lines, "paper"), (document_lines, "documents"), (seen_lines, "made")):
-        lines = read(root)
+        lines = read(root, project().locked)
         assert judge_lines(root / "claims", name, lines).status.value == "pass"
         for index in range(0, len(lines), 37):
             place, sentence = lines[index]

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from layercurv.claims.claim import Claim
-from layercurv.claims.strictness import objection
+from claimgate.claim import Claim
+from claimgate.strictness import objection
 
 CLAIM = Claim(
     "a.b", "s", "p", ("x",), "@", "alpha", None, "mean", "equals", "2.17", "", "printed", "r"
@@ -41,4 +41,4 @@ VALUES = (2.1, 2.2, 2.21)
     ],
 )
 def test_a_claim_that_holds_must_say_something(changes, value, fine):
-    assert (objection(replace(CLAIM, **changes), value, VALUES) is None) is fine
+    assert (objection(replace(CLAIM, **changes), value, VALUES, ("stored_",)) is None) is fine

@@ -2,7 +2,7 @@
 
 import pytest
 
-from layercurv.claims.typed import Exemption, formula_numbers, objections, typed_quantities, unlisted, used
+from claimgate.typed import Exemption, formula_numbers, objections, typed_quantities, unlisted, used
 
 FINE = [
     "alpha is ⟦2.41⟧, of ⟦4.0⟧ to ⟦8.8 points⟧ (⟦3⟧ ± ⟦4⟧) and ⟦5 %⟧.",

@@ -5,14 +5,15 @@ import re
 
 import pytest
 
-from layercurv.claims.claim import Status, Verdict
+from claimgate.claim import Status, Verdict
+from claimgate.coverage import Coverage, tell_numerals
+from claimgate.load import load_claims
+from claimgate.published.load import load_rows
+from claimgate.report import FORMATS, as_table
+from claimgate.typed import load_exemptions
+from claimgate.verification import Verification
 from layercurv.claims.command import main
-from layercurv.claims.coverage import Coverage, tell_numerals
-from layercurv.claims.load import load_claims
-from layercurv.claims.published.load import load_rows
-from layercurv.claims.report import FORMATS, as_table
-from layercurv.claims.typed import load_exemptions
-from layercurv.claims.verification import Verification
+from layercurv.claims.house import project
 from layercurv.errors import InputError
 from layercurv.results.manifest import freeze
 from tests.claims.golden import assert_golden
@@ -186,7 +187,7 @@ def test_whole_messages_of_malformed_claims(house):
     for changes in BAD_CLAIMS:
         write_claims(house, claim_text(**({"stated": MEDIAN} | changes)))
         with pytest.raises(InputError) as error:
-            load_claims(house / "claims")
+            load_claims(house / "claims", project())
         messages.append(f"{changes}: {error.value}")
     assert_golden("bad_claims.txt", "\n".join(messages), house)
 
@@ -197,7 +198,7 @@ def test_whole_messages_of_malformed_rows(tmp_path):
     for changes in BAD_ROWS:
         write_rows(tmp_path, row(), row(**{"id": "C002"} | changes))
         with pytest.raises(InputError) as error:
-            load_rows(tmp_path / "claims" / "published.toml")
+            load_rows(tmp_path / "claims" / "published.toml", project())
         messages.append(f"{changes}: {error.value}")
     assert_golden("bad_rows.txt", "\n".join(messages), tmp_path)
 

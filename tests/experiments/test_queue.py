@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
+from claimgate.checks import UNITS
+from claimgate.published.load import load_rows
 from experiments import _queue
 from experiments._main import CONFIGS
 from experiments._network import run_network
 from experiments._queue import FILE, Job, load_jobs, parse_duration, run_queue
 from experiments._table import PUBLISHED
-from layercurv.claims.checks import UNITS
-from layercurv.claims.published.load import load_rows
+from layercurv.claims.house import project
 from layercurv.errors import InputError
 from layercurv.fits import prediction_interval
 from layercurv.results.headlines import HEADLINES
@@ -78,7 +79,7 @@ def test_every_published_value_belongs_to_a_variant_of_the_queue():
 
 
 def test_every_published_value_is_one_that_the_audit_states(root):
-    rows = load_rows(root / "claims" / "published.toml")
+    rows = load_rows(root / "claims" / "published.toml", project())
     stated = {round(float(text) / UNITS[row.unit], 9) for row in rows for text in row.stated}
     for variant, values in PUBLISHED.items():
         for headline, value in values.items():

@@ -4,10 +4,10 @@ import shutil
 import numpy as np
 import pytest
 
+from claimgate import strict_json
 from layercurv.errors import InputError
 from layercurv.figures import alpha_map_depth, alpha_map_layers, alpha_map_power_law, alpha_map_slopes, style
 from layercurv.figures.registry import FIGURES, generate, main
-from layercurv.results import strict_json
 from layercurv.results.store import read_record
 from tests.compare import assert_close
 from tests.records import ALPHA, NAMES, smoke_record

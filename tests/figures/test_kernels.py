@@ -35,7 +35,7 @@ def drawn(request, root, python, tmp_path_factory):
     return [(folder, json.loads(process.communicate()[0])) for folder, process in found]
 
 
-# Functions of numpy whose last digits a kernel decides; `layercurv.fits.reproducible` has others.
+# Functions of numpy whose last digits a kernel decides; `claimgate.statistics.reproducible` has others.
 KERNELS = {"corrcoef", "cov", "dot", "einsum", "exp", "geomspace", "inner", "interp", "linalg", "log", "log10", "log2"}
 KERNELS |= {"logspace", "matmul", "polyfit", "polyval", "power", "tensordot", "vdot"}
 # Modules of fits whose results no figure computes; they call BLAS or numpy's logarithm.

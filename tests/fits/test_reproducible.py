@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from layercurv.fits.reproducible import exp, inner, log, total
+from claimgate.statistics.reproducible import exp, inner, log, total
 
 RNG = np.random.default_rng(0)
 

@@ -5,11 +5,12 @@ import os
 import time
 from pathlib import Path
 
-from layercurv.claims.closed_toml import PUBLISHED
-from layercurv.claims.gate import Gate
-from layercurv.claims.load import load_claims
-from layercurv.claims.published.load import load_rows
-from layercurv.claims.records import SealedRecords
+from claimgate.closed_toml import PUBLISHED
+from claimgate.gate import Gate
+from claimgate.load import load_claims
+from claimgate.published.load import load_rows
+from claimgate.records import SealedRecords
+from layercurv.claims.house import project
 from tests.mutation.checkout import attack_checkout
 from tests.mutation.forged import empty_claims, forge_provenance, loosen_rules
 from tests.mutation.leaves import change_values
@@ -29,11 +30,11 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default: one per core)")
     parser.add_argument("--only", nargs="*", metavar="STAGE", help="such as sentences, 'compiled text', provenance")
     options = parser.parse_args()
-    gate = Gate(Path("claims"), Path("results"))
+    gate = Gate(Path("claims"), Path("results"), project())
     if (code := gate.verify().exit_code) != 0:
         print(f"error: expected a gate that passes before anything is changed, it exits {code}")
         return 2
-    claims, rows = load_claims(gate.claims), load_rows(gate.claims / PUBLISHED)
+    claims, rows = load_claims(gate.claims, project()), load_rows(gate.claims / PUBLISHED, project())
     report, start = Report(), time.monotonic()
     root = Path()
     stages = {
@@ -43,7 +44,7 @@ def main() -> int:
         "rules": lambda: loosen_rules(root, claims, report),
         "empty claims": lambda: empty_claims(root, claims, report, options.seed),
         "checkout": lambda: attack_checkout(root, report),
-        "stated values": lambda: move_stated_values(claims, rows, SealedRecords(gate.results), report),
+        "stated values": lambda: move_stated_values(claims, rows, SealedRecords(gate.results, project()), report),
         "whole files": lambda: change_files(gate, report),
         "values of our records": lambda: change_values(
             claims, rows, gate.results, report, options.seed, options.per_list, options.share, options.workers

@@ -7,20 +7,21 @@ from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
-from layercurv.claims.base import Rules, changes, rules_of
-from layercurv.claims.claim import Claim, Status
-from layercurv.claims.engine import judge
-from layercurv.claims.findings import RELATIONS, judge_findings, load_findings
-from layercurv.claims.records import SealedRecords
-from layercurv.claims.seeds import judge_seeds
+from claimgate.base import Rules, changes, rules_of
+from claimgate.bulk_schema import all_meet
+from claimgate.claim import Claim, Status
+from claimgate.engine import judge
+from claimgate.findings import RELATIONS, judge_findings, load_findings
+from claimgate.history import commit_times, history_disagreements
+from claimgate.records import SealedRecords
+from claimgate.seeds import judge_seeds
+from layercurv.claims.house import project
 from layercurv.results.agreement import (
     data_disagreements,
     disagreements,
     forecast_disagreements,
     sibling_disagreements,
 )
-from layercurv.results.bulk_schema import all_meet
-from layercurv.results.history import commit_times, history_disagreements
 from layercurv.results.provenance import fingerprint
 from layercurv.results.schema import schema_for
 from layercurv.results.variants import without_seed
@@ -68,7 +69,7 @@ PROVENANCE = {
 
 def forge_provenance(root: Path, report: Report) -> None:
     """Each record in each way, its fingerprint and its seal renewed with it."""
-    records = SealedRecords(root / "results")
+    records = SealedRecords(root / "results", project())
     variants = defaultdict(dict)
     for name in records.all_names:
         record = records.get(name)[0]
@@ -161,7 +162,7 @@ def _compare(report: Report, kind: str, subject: str, before: Rules, after: Rule
 
 def empty_claims(root: Path, claims: list[Claim], report: Report, seed: int) -> None:
     """Claims that hold and say nothing, findings turned round, seeds left out: without any base."""
-    records = SealedRecords(root / "results")
+    records = SealedRecords(root / "results", project())
     for claim in random.Random(seed).sample(claims, len(claims) // 4):
         for kind, changed in {
             "above -1e9": {"check": "above", "stated": "-1e9", "tolerance": "exact"},

@@ -11,15 +11,15 @@ import multiprocessing
 import random
 from pathlib import Path
 
-from layercurv.claims.claim import Claim
-from layercurv.claims.engine import judge
-from layercurv.claims.published.audit import judge_replication
-from layercurv.claims.published.frozen import FrozenAudit
-from layercurv.claims.published.replication import seeds_of
-from layercurv.claims.published.row import Row
-from layercurv.claims.quantities import QUANTITIES
-from layercurv.claims.records import SealedRecords
-from layercurv.claims.verification import Verification
+from claimgate.claim import Claim
+from claimgate.engine import judge
+from claimgate.published.audit import judge_replication
+from claimgate.published.frozen import FrozenAudit
+from claimgate.published.replication import seeds_of
+from claimgate.published.row import Row
+from claimgate.records import SealedRecords
+from claimgate.verification import Verification
+from layercurv.claims.house import project
 from tests.mutation.memory import Memory
 from tests.mutation.mutants import mutants
 from tests.mutation.report import Report
@@ -51,7 +51,7 @@ def change_values(
     share: float,
     workers: int,
 ) -> None:
-    records = SealedRecords(folder)
+    records = SealedRecords(folder, project())
     rows = [row for row in rows if row.replication.variant is not None]
     names = {name for claim in claims for name in (*claim.records, *claim.reference)}
     names |= {name for row in rows for name in seeds_of(row.replication.variant, records)}
@@ -63,10 +63,10 @@ def change_values(
 
 def _remember(folder: Path, names: list[str]) -> None:
     global RECORDS, FROZEN
-    RECORDS = SealedRecords(folder)
+    RECORDS = SealedRecords(folder, project())
     FROZEN = FrozenAudit(RECORDS)
     memory = Memory([RECORDS.get(name)[0] for name in names])
-    memory.remember_all(QUANTITIES)
+    memory.remember_all(project().quantities)
     reference.quantity = memory.remember(reference.quantity)
 
 

@@ -5,14 +5,15 @@ import copy
 import random
 from pathlib import Path
 
-from layercurv.claims.checks import Disagreement, NotEvaluable
-from layercurv.claims.published.audit import judge_row, recompute_row
-from layercurv.claims.published.frozen import FrozenAudit
-from layercurv.claims.published.row import Row
-from layercurv.claims.published.source import PREFIX, SUFFIX, Source
+from claimgate.checks import Disagreement, NotEvaluable
+from claimgate.published.audit import judge_row, recompute_row
+from claimgate.published.frozen import FrozenAudit
+from claimgate.published.row import Row
+from claimgate.published.source import SUFFIX, Source
+from claimgate.records import SealedRecords
+from claimgate.verification import Verification
+from layercurv.claims.house import project
 from layercurv.claims.published.source_quantities import QUANTITIES
-from layercurv.claims.records import SealedRecords
-from layercurv.claims.verification import Verification
 from tests.mutation.leaves import digest
 from tests.mutation.memory import Memory
 from tests.mutation.mutants import at, mutants
@@ -21,7 +22,7 @@ from tests.mutation.traced import readers
 
 
 def change_paper(rows: list[Row], folder: Path, results: Path, report: Report, seed: int) -> None:
-    source, frozen = Source(folder), FrozenAudit(SealedRecords(results))
+    source, frozen = Source(folder, project().audit), FrozenAudit(SealedRecords(results, project()))
     Memory(list(source.documents.values())).remember_all(QUANTITIES)
     generator = random.Random(seed)
     for name, document in source.documents.items():
@@ -40,7 +41,7 @@ def change_paper(rows: list[Row], folder: Path, results: Path, report: Report, s
                 if digest(at(mutant, path[:-1])) == digest(at(document, path[:-1])):
                     continue  # zero times 1.5, two equal neighbours exchanged: no change at all
                 label = f"{'.'.join(map(str, path))}[{position}] {kind}"
-                report.add("published", f"{PREFIX}{name}{SUFFIX}", label, Verification(verdicts).exit_code)
+                report.add("published", f"{source.audit.prefix}{name}{SUFFIX}", label, Verification(verdicts).exit_code)
 
 
 def _with(source: Source, name: str, document, sha256: str | None = None) -> Source:
@@ -48,7 +49,7 @@ def _with(source: Source, name: str, document, sha256: str | None = None) -> Sou
     changed = copy.copy(source)
     changed.documents = {**source.documents, name: document}
     if sha256 is not None:
-        changed.sha256 = {**source.sha256, f"{PREFIX}{name}{SUFFIX}": sha256}
+        changed.sha256 = {**source.sha256, f"{source.audit.prefix}{name}{SUFFIX}": sha256}
     return changed
 
 

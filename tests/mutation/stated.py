@@ -4,12 +4,12 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
-from layercurv.claims.claim import Claim, Status
-from layercurv.claims.engine import judge
-from layercurv.claims.published.audit import judge_row
-from layercurv.claims.published.frozen import FrozenAudit
-from layercurv.claims.published.row import Row
-from layercurv.claims.records import SealedRecords
+from claimgate.claim import Claim, Status
+from claimgate.engine import judge
+from claimgate.published.audit import judge_row
+from claimgate.published.frozen import FrozenAudit
+from claimgate.published.row import Row
+from claimgate.records import SealedRecords
 from tests.mutation.report import Report
 
 UNITS = (-2, -1, 1, 2)

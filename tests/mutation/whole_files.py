@@ -4,7 +4,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from layercurv.claims.gate import Gate
+from claimgate.gate import Gate
+from layercurv.claims.house import project
 from layercurv.errors import InputError
 from tests.mutation.report import Report
 
@@ -14,7 +15,7 @@ def change_files(gate: Gate, report: Report) -> None:
         copied = {name: Path(folder) / name for name in ("claims", "results")}
         shutil.copytree(gate.claims, copied["claims"])
         shutil.copytree(gate.results, copied["results"], ignore=shutil.ignore_patterns("*.smoke.json"))
-        trial = Gate(copied["claims"], copied["results"])
+        trial = Gate(copied["claims"], copied["results"], project())
         sealed = [line.split()[1] for line in (copied["results"] / "SHA256SUMS").read_text().splitlines()]
         paths = [copied["results"] / name for name in ("SHA256SUMS", *sealed)]
         paths += sorted(copied["claims"].glob("*.toml"))

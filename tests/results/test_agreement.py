@@ -6,9 +6,9 @@ import math
 
 import pytest
 
+from claimgate.bulk_schema import all_meet, is_finite
+from claimgate.history import history_disagreements
 from layercurv.results.agreement import data_disagreements, disagreements, sibling_disagreements
-from layercurv.results.bulk_schema import all_meet, is_finite
-from layercurv.results.history import history_disagreements
 from layercurv.results.provenance import fingerprint
 from layercurv.results.schema import schema_for, violations
 

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from claimgate import strict_json
 from layercurv.errors import InputError
-from layercurv.results import schema, strict_json
+from layercurv.results import schema
 from layercurv.results.manifest import NAME, freeze, read_manifest
 from layercurv.results.provenance import fingerprint, git_state
 from layercurv.results.store import RecordName, read_record, write_record

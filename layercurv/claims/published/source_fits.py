@@ -6,7 +6,7 @@ sorted. Each function takes an entry and reads its raw lists, so that a stored f
 
 import numpy as np
 
-from layercurv.claims.checks import NotEvaluable
+from claimgate.checks import NotEvaluable
 from layercurv.fits import PowerLawFit, fit_power_law, profile_bic
 
 # Our name of each law, and the two names the paper stores it by.

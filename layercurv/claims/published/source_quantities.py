@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from layercurv.claims.checks import NotEvaluable
+from claimgate.checks import NotEvaluable
 from layercurv.claims.published.source_fits import (
     STORED_LAWS,
     against_sigma,

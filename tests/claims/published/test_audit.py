@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from layercurv.claims.checks import NotEvaluable
-from layercurv.claims.published import source
-from layercurv.claims.published.evidence import agrees, derive_verdict, read
-from layercurv.claims.published.load import load_rows
-from layercurv.claims.published.source import Source
+from claimgate.checks import NotEvaluable
+from claimgate.published import source
+from claimgate.published.evidence import agrees, derive_verdict, read
+from claimgate.published.load import load_rows
+from claimgate.published.source import Source
+from layercurv.claims.house import project
 from layercurv.errors import InputError
 from layercurv.results.manifest import freeze
 from tests.claims.house import claim_text, gate, write_claims
@@ -29,9 +30,9 @@ def house(tmp_path):
 def findings_of(tmp_path, written: dict) -> tuple[str, list]:
     (tmp_path / "claims").mkdir(exist_ok=True)
     write_rows(tmp_path, written)
-    (parsed,) = load_rows(tmp_path / "claims" / "published.toml")
+    (parsed,) = load_rows(tmp_path / "claims" / "published.toml", project())
     paper = tmp_path / "paper"
-    files = Source(paper if paper.exists() else write_paper(paper))
+    files = Source(paper if paper.exists() else write_paper(paper), project().audit)
     findings = [read(entry, parsed.unit, files) for entry in parsed.readings]
     return derive_verdict(parsed, findings), findings
 
@@ -116,7 +117,7 @@ def test_the_ends_of_a_range_are_widened_by_half_a_unit_and_belong_to_it(tmp_pat
 def test_an_unknown_check_is_refused(tmp_path):
     (tmp_path / "claims").mkdir()
     write_rows(tmp_path, row())
-    (parsed,) = load_rows(tmp_path / "claims" / "published.toml")
+    (parsed,) = load_rows(tmp_path / "claims" / "published.toml", project())
     with pytest.raises(InputError, match=r"^C001: unknown check 'roughly'$"):
         agrees(replace(parsed, check="roughly"), (1.0,))
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from layercurv.claims.published.load import load_rows
+from claimgate.published.load import load_rows
+from layercurv.claims.house import project
 from layercurv.errors import InputError
 from tests.claims.published.planted import as_toml, reading, row, write_rows
 
@@ -48,9 +49,9 @@ CASES = [
     ({"reading": [reading(stored=["x"])]}, "expected stored to be a list of tables"),
     (
         {"reading": [reading(**{"from": part(file="../x")})]},
-        "expected a file like 'alpha_triangle' or '*', got '../x'",
+        "expected a file's short name or '*', got '../x'",
     ),
-    ({"reading": [reading(**{"from": part(file="a/b")})]}, "expected a file like"),
+    ({"reading": [reading(**{"from": part(file="a/b")})]}, "expected a file's short name"),
     ({"reading": [reading(**{"from": part(select="[")})]}, "select is not a JMESPath expression"),
     ({"reading": [reading(**{"from": part(quantity="eval")})]}, "unknown quantity 'eval'"),
     ({"reading": [reading(**{"from": part(extra="x")})]}, "unknown key 'extra'; expected: file, quantity, select"),
@@ -65,7 +66,7 @@ CASES = [
     ),
     (
         {"replication": MEASURED | {"variant": "../x.small"}},
-        "expected a variant like 'alpha_map/resnet18_cifar10.small'",
+        "expected a variant like 'FOLDER/NAME.SCALE'",
     ),
     ({"replication": MEASURED | {"variant": "alpha_map/a..b.small"}}, "expected a variant like"),
     ({"replication": MEASURED | {"variant": "alpha_map/net.smoke"}}, "expected a variant like"),
@@ -81,7 +82,7 @@ def test_a_malformed_row_is_refused_and_named(tmp_path, changes, message):
     (tmp_path / "claims").mkdir()
     write_rows(tmp_path, row(), row(**{"id": "C002"} | changes))
     with pytest.raises(InputError) as error:
-        load_rows(tmp_path / "claims" / "published.toml")
+        load_rows(tmp_path / "claims" / "published.toml", project())
     assert message in str(error.value)
     assert "published.toml, row 2" in str(error.value) and repr(changes.get("id", "C002")) in str(error.value)
 
@@ -90,7 +91,7 @@ def test_a_good_row_keeps_all_it_says(tmp_path):
     (tmp_path / "claims").mkdir()
     full = reading(stored=[{"file": "summary", "select": "mean_alpha"}], stored_agrees=False)
     write_rows(tmp_path, row(reading=[full], replication=MEASURED | {"quantity": "alpha"}, unit="%"), row("C002"))
-    first, second = load_rows(tmp_path / "claims" / "published.toml")
+    first, second = load_rows(tmp_path / "claims" / "published.toml", project())
     (read,) = first.readings
     assert (first.id, first.stated, first.unit, first.absent) == ("C001", ("1.75",), "%", ())
     assert (read.meaning, read.reduce, read.stored_agrees) == ("mean over the layers", "mean", False)
@@ -105,7 +106,7 @@ def test_an_id_is_used_once(tmp_path):
     (tmp_path / "claims").mkdir()
     write_rows(tmp_path, row(), row())
     with pytest.raises(InputError, match="id C001 is used twice"):
-        load_rows(tmp_path / "claims" / "published.toml")
+        load_rows(tmp_path / "claims" / "published.toml", project())
 
 
 @pytest.mark.parametrize("text", ["", "row = 1", "row = [1]", "other = 2", f"x = 1\n[[row]]\nid = {as_toml('C001')}"])
@@ -113,7 +114,7 @@ def test_a_file_of_anything_but_rows_is_refused(tmp_path, text):
     path = tmp_path / "published.toml"
     path.write_text(text)
     with pytest.raises(InputError, match=r"expected at least one \[\[row\]\] table and nothing else"):
-        load_rows(path)
+        load_rows(path, project())
 
 
 @pytest.mark.parametrize("content", [b"[[row]", b"\xff", b"a = " + b"[" * 5000])
@@ -121,4 +122,4 @@ def test_what_does_not_parse_is_refused(tmp_path, content):
     path = tmp_path / "published.toml"
     path.write_bytes(content)
     with pytest.raises(InputError, match="does not parse"):
-        load_rows(path)
+        load_rows(path, project())

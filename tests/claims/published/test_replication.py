@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from layercurv.claims.published.frozen import NAME as AUDIT
 from layercurv.results.manifest import freeze
+from layercurv.results.store import AUDIT
 from tests.claims.house import gate
 from tests.claims.published.planted import build_audit, row, write_rows
 from tests.records import as_seed

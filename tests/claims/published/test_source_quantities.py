@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from layercurv.claims.checks import NotEvaluable
+from claimgate.checks import NotEvaluable
 from layercurv.claims.published.source_list_quantities import LIST_QUANTITIES
 from layercurv.claims.published.source_quantities import QUANTITIES
 

@@ -1,0 +1,32 @@
+"""What the sources of a paper may do, by what it is written in."""
+
+from pathlib import Path
+
+from claimgate.claim import Status, Verdict
+from claimgate.papers.typst_source import judge_sources
+from claimgate.project import Project
+
+
+def judge_paper_sources(root: Path, project: Project) -> list[Verdict]:
+    """Judge the sources of the paper.
+
+    Args:
+        root: The checkout.
+        project: Says where the paper lies and what it is written in.
+
+    Returns:
+        One verdict; none without a paper.
+    """
+    kind = None if project.paper is None else project.paper.kind
+    if kind == "latex":
+        from claimgate.papers.latex import judge_latex
+
+        return judge_latex(root, project.locked.paper)
+    if kind == "markdown":
+        from claimgate.papers.markdown import sets_a_mark
+
+        names = sorted(path for path in (root / project.locked.paper).rglob("*.md") if path.is_file())
+        found = [f"{path.relative_to(root)}: sets a mark: {mark}" for path in names for mark in sets_a_mark(path)]
+        status = Status.FAIL if found else Status.PASS
+        return [Verdict("paper sources", status, "; ".join(found[:6]) or "set no marks of their own")]
+    return judge_sources(root, project)

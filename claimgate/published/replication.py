@@ -1,0 +1,78 @@
+"""Our own records against the printed number, by a rule fixed beforehand."""
+
+import re
+from dataclasses import dataclass
+
+from claimgate.checks import UNITS, NotEvaluable, half_unit, reduce_values
+from claimgate.engine import select_quantities
+from claimgate.published.evidence import agrees
+from claimgate.published.row import Row
+from claimgate.records import SealedRecords
+from claimgate.statistics import prediction_interval
+
+MIN_SEEDS = 3
+
+
+@dataclass(frozen=True)
+class Replicated:
+    """What our seeds say."""
+
+    verdict: str
+    values: tuple[float, ...]  # one per seed, in the row's unit
+    interval: tuple[float, float] | None  # where one more seed would be expected, 95 %
+
+
+def replicate(row: Row, records: SealedRecords) -> Replicated:
+    """Compare our frozen seeds with the printed number.
+
+    A printed number counts as replicated if, to its last digit, it can lie where one more seed of ours would be
+    expected (95 % prediction interval); a bound or a range if every seed keeps it.
+
+    Args:
+        row: The printed number.
+        records: Our frozen records.
+
+    Returns:
+        The verdict with its values.
+
+    Raises:
+        NotEvaluable: If a record or key is absent, or there are fewer than three seeds.
+    """
+    plan = row.replication
+    if plan.variant is None:
+        return Replicated("not_measured", (), None)
+    values = tuple(_value(row, name, records) for name in seeds_of(plan.variant, records))
+    if len(values) < MIN_SEEDS:
+        raise NotEvaluable(f"{plan.variant}: {len(values)} frozen seeds, expected at least {MIN_SEEDS}")
+    interval = prediction_interval(values)
+    if row.check == "equals":
+        stated = row.numbers[0]
+        low, high = float(stated - half_unit(stated)), float(stated + half_unit(stated))
+        met = len(row.numbers) == 1 and interval[0] <= high and low <= interval[1]
+    else:
+        met = agrees(row, values)
+    return Replicated("replicated" if met else "not_replicated", values, interval)
+
+
+def seeds_of(variant: str, records: SealedRecords) -> list[str]:
+    """List the frozen records of one variant.
+
+    Args:
+        variant: As in "alpha_map/resnet18_cifar10.small".
+        records: Our frozen records.
+
+    Returns:
+        File names relative to the results folder, by seed.
+    """
+    stem, _, scale = variant.rpartition(".")
+    pattern = re.compile(re.escape(stem) + r"_seed\d+\." + re.escape(scale) + r"\.json")
+    return [name for name in records.sealed_names if name.startswith(stem) and pattern.fullmatch(name)]
+
+
+def _value(row: Row, name: str, records: SealedRecords) -> float:
+    plan = row.replication
+    _, problem = records.get(name)
+    if problem is not None:
+        raise NotEvaluable(f"{name}: {problem[1]}")
+    items = select_quantities(records, name, plan.select, plan.quantity)
+    return reduce_values(items, plan.reduce) * UNITS[row.unit]

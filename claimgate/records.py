@@ -1,0 +1,144 @@
+"""Sealed records, read once; where one cannot be used, the reason."""
+
+import hashlib
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+
+from claimgate.claim import Status, Verdict
+from claimgate.errors import InputError, shown
+from claimgate.manifest import NAME, frozen_records, read_manifest
+from claimgate.project import Project
+from claimgate.record_formats import READERS, LibraryMissing, parse_record
+from claimgate.schema import violations
+
+MAX_BYTES = 64 * 2**20  # of one record; the largest there is has a few
+
+
+class SealedRecords:
+    """The records of one folder of records, checked against its SHA256SUMS as they are read."""
+
+    def __init__(self, folder: Path, project: Project):
+        """Read the manifest.
+
+        Args:
+            folder: The folder of records.
+            project: Names records, and has their schemas.
+
+        Raises:
+            InputError: If the folder does not exist or its manifest is missing or malformed.
+        """
+        if not Path(folder).is_dir():
+            raise InputError(f"{folder}: expected the folder of records, found none")
+        self.project = project
+        self._folder = Path(folder).resolve()
+        self._sealed = read_manifest(folder)
+        self._contents: dict[str, bytes] = {}  # not parsed yet
+        self._digests: dict[str, str] = {}  # SHA-256 of what was read
+        self._records: dict[str, object] = {}
+        self._problems: dict[str, tuple[Status, str]] = {}
+        self._answers: dict[tuple, list] = {}
+
+    @cached_property
+    def sealed_names(self) -> list[str]:
+        """The records the manifest lists, relative to the folder of records, sorted."""
+        return sorted(self._sealed)
+
+    @cached_property
+    def all_names(self) -> list[str]:
+        """The records that are sealed or lie in the folder, sorted."""
+        return sorted({*self._sealed, *frozen_records(self._folder, self.project.unclaimed)})
+
+    def get(self, name: str) -> tuple[object | None, tuple[Status, str] | None]:
+        """Return a record, or why there is none.
+
+        A record whose bytes differ from the seal is still returned: the claims that read it are judged on what it
+        says now, while its own verdict is FAIL.
+
+        Args:
+            name: Path relative to the folder of records.
+
+        Returns:
+            The parsed record and None, or None and status and reason.
+        """
+        if name not in self._records and name not in self._problems:
+            self._parse(name)
+        return self._records.get(name), self._problems.get(name)
+
+    def remembered(self, name: str, question: tuple, answer: Callable[[object], list]) -> list:
+        """Ask something of a record once; many claims ask the same.
+
+        Args:
+            name: Path relative to the folder of records, of a record that `get` returns.
+            question: What is asked: equal questions have equal answers.
+            answer: Computes it from the parsed record.
+
+        Returns:
+            The answer, which must not be changed.
+        """
+        key = (name, *question)
+        if key not in self._answers:
+            self._answers[key] = answer(self._records[name])
+        return self._answers[key]
+
+    def verdicts(self, needed: set[str]) -> list[Verdict]:
+        """Judge the files: all that are sealed, all that claims need, and all that lie in the folder.
+
+        Args:
+            needed: Records the claims read.
+
+        Returns:
+            One verdict per file.
+        """
+        return [self._judge(name) for name in sorted({*self.all_names, *needed})]
+
+    def _parse(self, name: str) -> None:
+        if not self._is_read(name):
+            return
+        try:
+            self._records[name] = parse_record(self._contents.pop(name), name)
+        except LibraryMissing as reason:
+            self._problems[name] = (Status.MISSING, str(reason))
+        except InputError as error:
+            self._problems[name] = (Status.MALFORMED, str(error))
+
+    def _is_read(self, name: str) -> bool:
+        # Read once: what is hashed is what is parsed.
+        if name in self._digests:
+            return True
+        path = (self._folder / name).resolve()
+        if not path.is_relative_to(self._folder):
+            self._problems[name] = (Status.MALFORMED, "leads out of the folder of records")
+        elif name.rpartition(".")[2] not in READERS:
+            self._problems[name] = (Status.MALFORMED, f"expected one of .{', .'.join(READERS)}")
+        elif not path.is_file():
+            self._problems[name] = (Status.MISSING, "no such file")
+        elif path.stat().st_size > MAX_BYTES:
+            self._problems[name] = (Status.MALFORMED, f"larger than {MAX_BYTES} bytes")
+        else:
+            content = self._contents[name] = path.read_bytes()
+            self._digests[name] = hashlib.sha256(content).hexdigest()
+        return name in self._digests
+
+    def _judge(self, name: str) -> Verdict:
+        if not self._is_read(name):
+            return Verdict(name, *self._problems[name])
+        digest = self._digests[name]
+        if digest == self._sealed.get(name):
+            return Verdict(name, Status.PASS, f"SHA-256 as in {NAME}")
+        state = "changed since it was frozen" if name in self._sealed else f"not in {NAME}: not frozen"
+        return self._judge_changed(name, f"{state} (SHA-256 now {digest[:12]}...)")
+
+    def _judge_changed(self, name: str, state: str) -> Verdict:
+        record, problem = self.get(name)
+        if problem is not None:
+            return Verdict(name, problem[0], f"{state}; {problem[1]}")
+        try:
+            schema = {} if self.project.schema_for is None else self.project.schema_for(name)
+            broken = violations(record, schema)
+        except InputError as error:
+            return Verdict(name, Status.FAIL, f"{state}; {error}")
+        otherwise = "its schema still holds" if schema else "it has no schema"
+        rules = "; ".join(message for _, message in broken[:3]) or otherwise
+        status = Status.MISSING if any(rule == "required" for rule, _ in broken) else Status.FAIL
+        return Verdict(name, status, f"{state}; {shown(rules, 300)}")

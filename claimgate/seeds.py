@@ -1,0 +1,32 @@
+"""Seeds that a claim leaves out: of a variant that it reads, it reads every frozen seed."""
+
+import re
+from collections import defaultdict
+
+from claimgate.claim import Claim, Status, Verdict
+
+_SEED = re.compile(r"_seed\d+(?=\.)")
+
+
+def judge_seeds(claims: list[Claim], sealed: list[str]) -> list[Verdict]:
+    """Look for seeds that were frozen and are not read.
+
+    Args:
+        claims: The claims.
+        sealed: Names of all sealed records.
+
+    Returns:
+        One verdict per claim that leaves some out; one for all if none does.
+    """
+    seeds = defaultdict(set)
+    for name in sealed:
+        seeds[_SEED.sub("", name)].add(name)
+    found = []
+    for claim in claims:
+        read = {*claim.records, *claim.reference}
+        variants = {_SEED.sub("", name) for name in read}
+        if left := sorted(name for variant in variants for name in seeds[variant] - read):
+            found.append(
+                Verdict(claim.id, Status.FAIL, f"leaves out {', '.join(left[:3])}", file=claim.file, line=claim.line)
+            )
+    return found or [Verdict("seeds", Status.PASS, f"{len(claims)} claims read every frozen seed of their variants")]

@@ -1,0 +1,215 @@
+"""Quantities that somebody typed into a compiled text: how each is written, and what may stand around a claim.
+
+What is read is what a reader sees, with the marks of `coverage`. A typed quantity is never measured; it may be a name,
+an index, a number word. Names, numbers in formulas and waivers are listed in `claims/numerals.toml`, each with the most
+times it may occur; number words and the rest are accepted in their surroundings, like sentences.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from claimgate.closed_toml import filled_table, read_toml
+from claimgate.errors import InputError, shown
+
+KINDS = ("name", "formula", "waived")
+MARKS = "⟦⟬⟨⦃⟪⟧⟭⟩⦄⟫"
+_WORDS = """
+zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen
+nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million billion trillion half halves
+third quarter fourth fifth sixth seventh eighth ninth tenth twentieth hundredth thousandth millionth dozen score couple
+pair once twice thrice double triple quadruple twofold tenfold percent permille mille nought
+"""
+_WORD = re.compile(rf"\b(?:{'|'.join(_WORDS.split())})s?\b", re.IGNORECASE)
+_ROMAN = re.compile(
+    r"\b(?=(?:[IVXL]{2,}|[IVXLCDM]{4,})\b)M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})\b"
+)
+_RULED = re.compile(r"⟪[^⟪⟫]*⟫")
+_AUDITED = re.compile(r"⟬[^⟭]*⟭")
+_CLAIM = re.compile(r"⟦[^⟧]*⟧")
+_FORMULA = re.compile(r"⦃([^⦃⦄]*)⦄")
+_WAIVED = re.compile(r"⟨([^⟩]*)⟩")
+_IN_FORMULA = re.compile(r"(?<!\d)\d(?!\d)")  # more digits than one are refused anyway
+_MINUS = "−‐‑‒–—―﹘﹣－⁻₋⎯➖-"
+_BEFORE = re.compile(
+    rf"(?:\b(?:minus|negative|point|half|twice|thrice|double|triple)\s+|[\d.,]|[~∼≈√^/×⋅·*{_MINUS}]\s*)⟦", re.IGNORECASE
+)
+_AFTER = re.compile(
+    r"⟧(?:[\d⋅·^]|[.,]\d|\s*(?:[%‰‱°×]|e[+−-]?\d|⋅|(?:percent|per\s?cent|per\s?mille|permille|hundred|thousand|million"
+    r"|billion|trillion|dozen|half|quarter|tenth|hundredth|thousandth|millionth)s?\b))",
+    re.IGNORECASE,
+)
+_CONTEXT = 24  # characters on either side of a typed quantity
+
+
+@dataclass(frozen=True)
+class Exemption:
+    """Texts that hold digits and state nothing, with the most times they may occur, all together."""
+
+    kind: str
+    texts: tuple[str, ...]
+    reason: str
+    at_most: int
+
+    @property
+    def pattern(self) -> re.Pattern:
+        """What any of the texts meets, `#` standing for digits."""
+        alternatives = (re.escape(text).replace(r"\#", r"\d+").replace(r"\ ", " ?") for text in self.texts)
+        return re.compile(rf"(?<![\w.])(?:{'|'.join(alternatives) or '(?!)'})(?!\w)")
+
+
+def load_exemptions(path: Path) -> list[Exemption]:
+    """Read `numerals.toml`.
+
+    Args:
+        path: A TOML file of `[[name]]`, `[[formula]]` and `[[waived]]` tables with `text` (a list; in names `#` stands
+            for digits), `reason` and `at_most`.
+
+    Returns:
+        The exemptions.
+
+    Raises:
+        InputError: If the file is malformed, or a name could be any number.
+    """
+    document = read_toml(path)
+    found = []
+    for kind, tables in document.items():
+        if kind not in KINDS or not isinstance(tables, list):
+            raise InputError(f"{path}: expected [[name]], [[formula]] and [[waived]] tables and nothing else")
+        try:
+            found += [_exemption(kind, table) for table in tables]
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
+    return found
+
+
+def _exemption(kind: str, table: object) -> Exemption:
+    table = filled_table(table, {"text", "reason", "at_most"}, {}, {"reason"})
+    texts, at_most = table["text"], table["at_most"]
+    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) and text for text in texts):
+        raise InputError(f"expected text to be a list of texts, got {shown(texts)}")
+    if type(at_most) is not int or at_most < 1:
+        raise InputError(f"expected at_most to be a count, got {shown(at_most)}")
+    for text in texts if kind == "name" else ():
+        if not re.search(r"[#\d]", text) or (not re.sub(r"[#\d\s%.,−-]", "", text) and text.count("#") < 3):
+            raise InputError(f"expected a name with digits or # in it that is not any number, got {shown(text)}")
+    return Exemption(kind, tuple(texts), table["reason"], at_most)
+
+
+def objections(text: str) -> list[str]:
+    """List what is never right, whoever accepts it: numerals of other kinds, and what changes a claim beside it.
+
+    Args:
+        text: The compiled text with marks.
+
+    Returns:
+        Each with its surroundings.
+    """
+    free = _free(text)
+    bare = re.sub(r"[⦃⦄]", "", _ruled_out(text))
+    found = [f"numeral {token}: {around}" for token, around in _odd_numerals(free)]
+    found += [f"before a claim: {_around(bare, match)}" for match in _BEFORE.finditer(bare)]
+    return found + [f"after a claim: {_around(bare, match)}" for match in _AFTER.finditer(bare)]
+
+
+def typed_quantities(text: str) -> list[tuple[str, str]]:
+    """List number words, numbers in formulas and waivers, each with its surroundings.
+
+    Args:
+        text: The compiled text with marks.
+
+    Returns:
+        Kind with token, and surroundings; in the order of the text.
+    """
+    free = _CLAIM.sub("⟦⟧", re.sub(r"[⦃⦄]", "", _free(text)))
+    words = [(f"word {match[0].lower()}", _around(free, match)) for match in _WORD.finditer(free)]
+    formulas = [(f"formula {token}", formula) for token, formula in formula_numbers(text)]
+    return words + formulas + [("waived", waived) for waived in _WAIVED.findall(text)]
+
+
+def formula_numbers(text: str) -> list[tuple[str, str]]:
+    """List the digits of formulas that are no index or exponent: those behind no letter and no bracket.
+
+    Args:
+        text: The compiled text with marks.
+
+    Returns:
+        The digit with the sign before it, such as "≈ 2" ("^ 2" where there is none), and its formula.
+    """
+    found = []
+    for formula in _FORMULA.findall(_CLAIM.sub("⟦⟧", _drawn_out(text))):
+        for match in _IN_FORMULA.finditer(formula):
+            before = formula[: match.start()].rstrip()[-1:] or "^"
+            if not (before.isalpha() or before in ")]}′″*∗|‖⊤∞∇"):
+                found.append((f"{before} {match[0]}", " ".join(formula.split())))
+    return found
+
+
+def used(exemptions: list[Exemption], text: str) -> list[int]:
+    """Count how often each exemption is made use of.
+
+    Args:
+        exemptions: From `load_exemptions`.
+        text: The compiled text with marks.
+
+    Returns:
+        One count per exemption.
+    """
+    names = _WAIVED.sub("", _CLAIM.sub("", _free(text)))
+    formulas = Counter(token for token, _ in formula_numbers(text))
+    waived = Counter(" ".join(found.split()) for found in _WAIVED.findall(text))
+    counts = []
+    for exemption in exemptions:
+        if exemption.kind == "name":
+            counts.append(sum(1 for _ in exemption.pattern.finditer(names)))
+        else:
+            found = formulas if exemption.kind == "formula" else waived
+            counts.append(sum(found[one] for one in exemption.texts))
+    return counts
+
+
+def unlisted(exemptions: list[Exemption], text: str) -> list[str]:
+    """List numbers in formulas and waivers that no exemption names.
+
+    Args:
+        exemptions: From `load_exemptions`.
+        text: The compiled text with marks.
+
+    Returns:
+        Each with its surroundings.
+    """
+    listed = {(exemption.kind, one) for exemption in exemptions for one in exemption.texts}
+    found = [("formula", token, formula) for token, formula in formula_numbers(text)]
+    found += [("waived", " ".join(waived.split()), "") for waived in _WAIVED.findall(text)]
+    return [f"{kind} {token}: {around}" for kind, token, around in found if (kind, token) not in listed]
+
+
+def _free(text: str) -> str:
+    return _AUDITED.sub("", _ruled_out(text))
+
+
+def _ruled_out(text: str) -> str:
+    while (shorter := _RULED.sub(" ", text)) != text:
+        text = shorter
+    return text
+
+
+def _drawn_out(text: str) -> str:
+    # A mark of a figure may stand inside that of a formula broken by it: what is drawn is no formula.
+    return _ruled_out(_AUDITED.sub("", text))
+
+
+def _odd_numerals(text: str) -> Iterator[tuple[str, str]]:
+    for position, character in enumerate(text):
+        if not character.isascii() and unicodedata.category(character) in ("Nd", "Nl", "No"):
+            yield character, text[max(0, position - _CONTEXT) : position + _CONTEXT]
+    for match in _ROMAN.finditer(text):
+        yield match[0], _around(text, match)
+
+
+def _around(text: str, match: re.Match) -> str:
+    around = text[max(0, match.start() - _CONTEXT) : match.end() + _CONTEXT]
+    return " ".join(re.sub(r"[\u00ad\ufffe]", "", around).split())

@@ -1,0 +1,135 @@
+"""Markdown and LaTeX papers: what is printed comes from the verified table, and nobody can mark a number by hand."""
+
+import pytest
+
+from claimgate.claim import Claim, Status, Verdict
+from claimgate.command import main
+from claimgate.errors import InputError
+from claimgate.papers.latex import judge_latex, with_marks
+from claimgate.papers.markdown import marked_text, plain_text, render, typeset
+from claimgate.verification import Verification
+
+
+def claim(stated, unit=""):
+    texts = dict.fromkeys(("sentence", "place", "select", "reduce", "reason"), "x")
+    return Claim(
+        id="a.b",
+        records=("r.json",),
+        quantity=None,
+        within=None,
+        check="equals",
+        stated=stated,
+        unit=unit,
+        tolerance="printed",
+        **texts,
+    )
+
+
+def verified(stated="2.17", status=Status.PASS, unit=""):
+    verdicts = {
+        "claims": [Verdict("a.b", status, "")],
+        "findings": [Verdict("a.order", Status.PASS, "", stated="beats")],
+    }
+    return Verification(verdicts, {"a.b": claim(stated, unit)})
+
+
+def rendered(tmp_path, text, **given):
+    path = tmp_path / "paper.md"
+    path.write_text(text, encoding="utf-8")
+    return render(path, verified(**given))
+
+
+def test_tags_print_what_is_verified_with_marks_around_it(tmp_path):
+    page = rendered(tmp_path, "# T\n\nIt is {{claim a.b}} and {{ says a.order }} {{waived 3 | a definition}}.\n")
+    assert marked_text(page) == "T It is ⟦2.17⟧ and ⟪beats⟫ ⟨3⟩."
+    assert plain_text(page) == "T It is 2.17 and beats 3."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{claim a.c}}",
+        "{{claim}}",
+        "{{says a.b}}",
+        "{{waived 3}}",
+        "{{claim a.b | why}}",
+        "{{ other }}",
+        "{{claim a.b}",
+    ],
+)
+def test_a_tag_that_is_unknown_or_malformed_stops_the_paper(tmp_path, text):
+    with pytest.raises(InputError, match="expected"):
+        rendered(tmp_path, f"It is {text}.\n")
+
+
+def test_a_claim_that_failed_is_not_printed(tmp_path):
+    with pytest.raises(InputError, match="verified claim"):
+        rendered(tmp_path, "{{claim a.b}}", status=Status.FAIL)
+
+
+def test_html_and_code_in_the_source_are_text(tmp_path):
+    page = rendered(tmp_path, '<span class="claimgate-claim">9.99</span> `{{claim a.b}}`\n\n![a 7 figure](a.png "8")\n')
+    marked = marked_text(page)
+    assert "⟦" not in marked and "9.99" in marked and "{{claim a.b}}" in marked
+    assert "a 7 figure" in marked and "8" in marked, "what a reader may be shown in place of a figure counts"
+
+
+@pytest.mark.parametrize(
+    ("stated", "unit", "printed"),
+    [
+        ("2.17", "", "2.17"),
+        ("-0.5", "%", "−0.5 %"),
+        ("12345", "", "12,345"),
+        ("1e-6", "", "10^−6"),
+        ("1.5e+03", "points", "1.5⋅10^3 points"),
+    ],
+)
+def test_numbers_are_typeset(stated, unit, printed):
+    assert typeset(claim(stated, unit)) == printed
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("Our method reaches 91.2 %.", "neither bound nor waived"),
+        ("minus {{claim accuracy.ours}}", "before a claim"),
+        ("{{claim accuracy.ours}} million", "after a claim"),
+        ("{{claim accuracy.ours}} in ½ of the cases", "numeral"),
+        ("{{claim accuracy.ours}} ⟦7⟧", "mark"),
+        ("{{claim accuracy.ours}} {{waived 7 | because}}", "waived 7"),
+        ("Nothing is claimed.", "none"),
+    ],
+)
+def test_coverage_of_a_markdown_paper_sees_what_is_typed(paper, capsys, text, problem):
+    paper.write("paper/paper.md", f"# A paper\n\n{text}\n")
+    main(["sentences", "--accept"])
+    capsys.readouterr()
+    assert main(["coverage"]) in (1, 2)
+    captured = capsys.readouterr()
+    assert problem in captured.out + captured.err
+
+
+def test_marks_of_latex_become_those_that_numerals_are_told_by():
+    assert with_marks("is [[c:2.17:c]] and [[r:1:r]] [ [w:3:w] ]") == "is ⟦2.17⟧ and ⟪1⟫ ⟨3⟩"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"\catcode`\@=11",
+        "[[c:9:c]]",
+        r"\renewcommand{\claim}[1]{9}",
+        r"\def\claim#1{9}",
+        r"\let\claim\relax",
+        r"\newcommand\claimgatemarks{}",
+    ],
+)
+def test_a_latex_source_that_sets_marks_or_prints_by_itself_fails(tmp_path, text):
+    (tmp_path / "paper").mkdir()
+    (tmp_path / "paper" / "main.tex").write_text("Text. % \\catcode in a comment is none\n")
+    assert judge_latex(tmp_path, "paper")[0].status is Status.PASS
+    (tmp_path / "paper" / "main.tex").write_text(f"Text. {text}\n")
+    assert judge_latex(tmp_path, "paper")[0].status is Status.FAIL
+    (tmp_path / "paper" / "main.tex").write_text("Text.\n")
+    (tmp_path / "paper" / "claimgate.sty").write_text("another")
+    assert judge_latex(tmp_path, "paper")[0].status is Status.FAIL

@@ -1,0 +1,90 @@
+"""Records in every format: what a claim reads of them is what was written, and what is damaged is refused."""
+
+import io
+
+import numpy as np
+import pytest
+
+from claimgate import record_formats
+from claimgate.errors import InputError
+from claimgate.record_formats import parse_record
+
+
+def test_a_csv_gives_rows_and_columns():
+    found = parse_record(b'name,n,x\na,1,0.5\n"b, c",2,\n', "a.csv")
+    assert found["rows"] == [{"name": "a", "n": 1, "x": 0.5}, {"name": "b, c", "n": 2, "x": None}]
+    assert found["columns"] == {"name": ["a", "b, c"], "n": [1, 2], "x": [0.5, None]}
+
+
+@pytest.mark.parametrize("text", ["a,a\n1,2\n", "", "a,b\n1\n", "a,b\n1,2,3\n", 'a\n"1', "a,b\n1,2\n\xff"])
+def test_a_damaged_csv_is_refused(text):
+    with pytest.raises(InputError):
+        parse_record(text.encode("latin-1"), "a.csv")
+
+
+def test_a_cell_that_is_not_a_number_is_not_made_one():
+    found = parse_record(b"x\n1e3\n-2\n1_000\n0x10\n1,5\n"[:16], "a.csv")
+    assert found["columns"]["x"][:3] == [1000.0, -2, "1_000"]
+
+
+def test_not_a_number_stays_one_so_that_no_claim_accepts_it():
+    assert np.isnan(parse_record(b"x\nNaN\n", "a.csv")["columns"]["x"][0])
+
+
+def test_parquet_gives_what_the_same_csv_gives():
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    stream = io.BytesIO()
+    parquet.write_table(pyarrow.table({"name": ["a", "b"], "x": [0.5, None]}), stream)
+    assert parse_record(stream.getvalue(), "a.parquet") == parse_record(b"name,x\na,0.5\nb,\n", "a.csv")
+
+
+def test_parquet_without_its_library_says_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
+    with pytest.raises(record_formats.LibraryMissing, match=r"pip install 'claimgate\[parquet\]'"):
+        parse_record(b"PAR1", "a.parquet")
+
+
+def test_arrays_give_values_and_shape():
+    array, stream = np.arange(6.0).reshape(2, 3), io.BytesIO()
+    np.save(stream, array)
+    assert parse_record(stream.getvalue(), "a.npy") == {"values": [[0, 1, 2], [3, 4, 5]], "shape": [2, 3]}
+    stream = io.BytesIO()
+    np.savez(stream, one=array, two=np.array([True]))
+    found = parse_record(stream.getvalue(), "a.npz")
+    assert found["two"] == {"values": [True], "shape": [1]} and set(found) == {"one", "two"}
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.npy", "a.npz", "a.parquet"])
+def test_what_is_not_what_its_name_says_is_refused(name):
+    if name == "a.parquet":
+        pytest.importorskip("pyarrow")
+    for content in (b"", b"PK\x03\x04nothing", b"\x93NUMPY\x01\x00v\x00{'descr': 'O'}", b"\xff\xfe"):
+        with pytest.raises(InputError):
+            parse_record(content, name)
+
+
+def test_objects_are_never_unpickled():
+    stream = io.BytesIO()
+    np.save(stream, np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    with pytest.raises(InputError):
+        parse_record(stream.getvalue(), "a.npy")
+
+
+@pytest.mark.parametrize(
+    ("record", "select"),
+    [("a.csv", "columns.x"), ("deep/er/a.json", "x"), ("a.npy", "values[]"), ("a.npz", "x.values")],
+)
+def test_a_claim_reads_every_format_sealed(paper, record, select):
+    stream = io.BytesIO()
+    if record.endswith(".npy"):
+        np.save(stream, np.array([1.0, 2.0, 4.5]))
+    elif record.endswith(".npz"):
+        np.savez(stream, x=np.array([1.0, 2.0, 4.5]))
+    text = {"csv": b"x\n1\n2\n4.5\n", "json": b'{"x": [1, 2, 4.5]}'}.get(record.rpartition(".")[2])
+    paper.write(f"results/{record}", text or stream.getvalue())
+    paper.claim(record, select, "2.50")
+    assert paper.explained() == 0
+    paper.claim(record, select, "2.51")
+    assert paper.explained() == 1
