@@ -1,11 +1,21 @@
-"""`python -m claimgate`: the command line."""
+"""`python -m claimgate`: the command line as a process of its own."""
 
 import gc
 
 from claimgate.command import main
 
-if __name__ == "__main__":
+
+def run() -> int:
+    """Run one command in a process that ends with it.
+
+    Returns:
+        The exit code.
+    """
     gc.disable()  # what is read is kept to the end: the collector would walk through all of it again and again
     exit_code = main()
     gc.freeze()  # likewise when the process ends
-    raise SystemExit(exit_code)
+    return exit_code
+
+
+if __name__ == "__main__":
+    raise SystemExit(run())

@@ -93,14 +93,28 @@ def _expression(node: dict) -> Evaluate:
 
 def _filter(node: dict) -> Evaluate:
     base, found, condition = _children(node)
+    field, text = _field_and_text(node["children"][2])
 
     def evaluate(value: object) -> list | None:
         elements = base(value)
         if not isinstance(elements, list):
             return None
-        return _without_null(found(element) for element in elements if _is_true(condition(element)))
+        if text is None:
+            kept = [element for element in elements if _is_true(condition(element))]
+        else:  # the same, said shorter: most conditions ask for a name
+            kept = [element for element in elements if isinstance(element, dict) and element.get(field) == text]
+        return _without_null(kept if found is _identical else map(found, kept))
 
     return evaluate
+
+
+def _field_and_text(condition: dict) -> tuple[str, str | None]:
+    # Of a condition FIELD == 'TEXT'; a text equals nothing but itself, so that no type need be looked at.
+    if condition["type"] == "comparator" and condition["value"] == "eq":
+        left, right = condition["children"]
+        if left["type"] == "field" and right["type"] == "literal" and type(right["value"]) is str:
+            return left["value"], right["value"]
+    return "", None
 
 
 def _projection(node: dict) -> Evaluate:
@@ -108,7 +122,9 @@ def _projection(node: dict) -> Evaluate:
 
     def evaluate(value: object) -> list | None:
         elements = base(value)
-        return _without_null(map(found, elements)) if isinstance(elements, list) else None
+        if not isinstance(elements, list):
+            return None
+        return _without_null(elements if found is _identical else map(found, elements))
 
     return evaluate
 
@@ -186,8 +202,12 @@ def _not(node: dict) -> Evaluate:
     return lambda value: not _is_true(base(value))
 
 
+def _identical(value: object) -> object:
+    return value
+
+
 def _itself(node: dict) -> Evaluate:
-    return lambda value: value
+    return _identical
 
 
 BUILDERS: dict[str, Callable[[dict], Evaluate]] = {

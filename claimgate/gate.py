@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from claimgate.base import judge_changes
 from claimgate.claim import Claim, Verdict
 from claimgate.closed_toml import PUBLISHED
 from claimgate.documents import judge_documents, load_bound
@@ -127,6 +126,8 @@ class Gate:
     def _judge_changes(self) -> list[Verdict]:
         if self.base is None:
             return []
+        from claimgate.base import judge_changes  # what only few commands need
+
         root = self.claims.resolve().parent if self.documents is None else self.documents
         return judge_changes(root, self.claims, self.results, self.base)
 

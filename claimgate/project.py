@@ -3,7 +3,8 @@
 `claimgate.toml` at the root of the paper says what is particular to it. What takes code stands in a Python module that
 it names: `QUANTITIES` (name to function of one selected item), `FITS` (see `shared_fit`), `schema_for` (record name to
 JSON Schema), `disagreements` (all records to pairs of name and what does not agree) and `AUDIT`; each is optional.
-Installed packages add quantities by entry points of the group `claimgate.quantities`.
+Installed packages add quantities by entry points of the group `claimgate.quantities`, of which `packages` names those
+that are taken: what happens to be installed changes nothing.
 """
 
 import importlib
@@ -12,7 +13,6 @@ import re
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 
 from claimgate.closed_toml import filled_table, read_toml
@@ -127,7 +127,7 @@ def find_root(folder: Path) -> Path:
 
 
 def _project(root: Path, document: dict) -> Project:
-    defaults = {"claims": "claims", "records": "results", "module": None, "schemas": None}
+    defaults = {"claims": "claims", "records": "results", "module": None, "schemas": None, "packages": []}
     tables = {"names": {}, "paper": None, "locked": {}, "typst": {}}
     document = filled_table(document, set(), defaults | tables, {"claims", "records", "module", "schemas"})
     keys = ("scales", "unclaimed", "without_scale", "identities")
@@ -146,7 +146,7 @@ def _project(root: Path, document: dict) -> Project:
         claims=document["claims"],
         records=document["records"],
         **names,
-        quantities=_quantities(getattr(module, "QUANTITIES", {})),
+        quantities=_quantities(getattr(module, "QUANTITIES", {}), **_lists(document, ("packages",))),
         fits=getattr(module, "FITS", {}),
         schema_for=getattr(module, "schema_for", schemas),
         disagreements=getattr(module, "disagreements", Project.disagreements),
@@ -217,12 +217,20 @@ def _resolved(path: str) -> Path:
     return Path(path).resolve()
 
 
-def _quantities(own: dict[str, Quantity]) -> dict[str, Quantity]:
+def _quantities(own: dict[str, Quantity], packages: tuple[str, ...]) -> dict[str, Quantity]:
     found = dict(own)
-    for point in metadata.entry_points(group=GROUP):
-        for name, quantity in point.load().items():
-            if found.setdefault(name, quantity) is not quantity:
-                raise InputError(f"quantity {name} of {point.value} is there already; names must be unique")
+    if not packages:
+        return found
+    from importlib import metadata  # it looks into every installed package
+
+    for package in packages:
+        points = metadata.entry_points(group=GROUP, name=package)
+        if not points:
+            raise InputError(f"expected an installed package with an entry point {package} of {GROUP}, found none")
+        for point in points:
+            for name, quantity in point.load().items():
+                if found.setdefault(name, quantity) is not quantity:
+                    raise InputError(f"quantity {name} of {point.value} is there already; names must be unique")
     return found
 
 

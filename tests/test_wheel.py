@@ -73,7 +73,7 @@ def test_the_wheel_holds_types_schemas_the_gate_and_the_commands(unpacked, root)
     assert {path.name for path in (package / "results" / "schemas" / "v1").iterdir()} == schemas
     (metadata,) = unpacked.glob("layercurv-*.dist-info")
     commands = (metadata / "entry_points.txt").read_text().replace(" ", "")
-    assert "layercurv=layercurv.cli.main:main" in commands and "claimgate=claimgate.command:main" in commands
+    assert "layercurv=layercurv.cli.main:main" in commands and "claimgate=claimgate.__main__:run" in commands
     assert {path.name for path in unpacked.iterdir() if path.is_dir()} == {"claimgate", "layercurv", metadata.name}
     assert all((unpacked / "claimgate" / name).is_file() for name in DATA)
 

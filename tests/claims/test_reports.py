@@ -147,7 +147,7 @@ def test_github_annotates_the_line_of_the_claim():
     lines = FORMATS["github"](verification(bad, verdict()), False).splitlines()
     assert lines == [
         "::error file=claims/a%2Cb%3Ac.toml,line=7,title=FAIL bad.one::stated 2%25: 50%25 off",
-        "::notice title=layercurv::claims: 1 pass, 1 fail; exit 1",
+        "::notice title=claimgate::claims: 1 pass, 1 fail; exit 1",
     ]
     verbose = FORMATS["github"](verification(verdict(detail="fine")), True).splitlines()
     assert verbose[0] == "::notice title=PASS a.b::fine"
@@ -240,4 +240,4 @@ def test_a_file_of_anything_but_claims_is_refused(house, capsys, text):
 def test_a_results_folder_that_is_none_is_named(house, capsys):
     (house / "results").rename(house / "elsewhere")
     assert gate(house) == 2
-    assert capsys.readouterr().err == f"error: {house}/results: expected the results folder, found none\n"
+    assert capsys.readouterr().err == f"error: {house}/results: expected the folder of records, found none\n"

@@ -12,8 +12,11 @@ from layercurv.claims.command import main
 from layercurv.results.manifest import freeze
 from tests.mutation.report import Report
 
-FOLDERS = ("claims", "results", "paper", "figures", "build")
-FILES = ("README.md", "EXPERIMENTS.md", "layercurv/page/page.html", "layercurv/page/page.css", "layercurv/page/page.js")
+FOLDERS = ("claims", "results", "paper", "figures", "build", "docs")
+FILES = (
+    *("README.md", "EXPERIMENTS.md", "layercurv/page/page.html", "layercurv/page/page.css", "layercurv/page/page.js"),
+    "claimgate/papers/claimgate.typ",
+)
 RECORD = "results/alpha_map/resnet18_cifar10_seed0.small.json"
 
 
@@ -82,6 +85,8 @@ ATTACKS = {
     "report's script": ("layercurv/page/page.js", lambda _, path: path.write_bytes(path.read_bytes() + b"//")),
     "figure": ("figures/alpha_map_depth.png", lambda _, path: path.write_bytes(path.read_bytes() + b"x")),
     "figure's caption in the report": ("layercurv/figures/alpha_map_depth.py", _text('"""', '"""Not: ')),
+    "a number of the guide": ("docs/gate.md", _text("five", "5")),
+    "what prints claims": ("claimgate/papers/claimgate.typ", _text("grouped(text)", "[7]")),
     "paper of another build": ("paper/layercurv.pdf", lambda _, path: path.write_bytes(path.read_bytes() + b"\n%")),
     "not a constant": ("paper/sections/results.typ", _text("no constant near two", "a constant near two")),
     "section imports rules": (

@@ -6,13 +6,15 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 LEAST = 0.95
+FOLDERS = ("layercurv/claims", "claimgate")
 _SURVIVED, _UNTESTED = 0, 33  # exit codes that mutmut records: the tests passed; no test reaches the function
 
 
 def main() -> int:
     found: dict[str, Counter] = defaultdict(Counter)
     survivors = []
-    for path in sorted(Path("mutants/layercurv/claims").rglob("*.py.meta")):
+    paths = (path for folder in FOLDERS for path in Path("mutants", folder).rglob("*.py.meta"))
+    for path in sorted(paths):
         codes = json.loads(path.read_text())["exit_code_by_key"]
         name = str(path.relative_to("mutants"))[: -len(".meta")]
         for mutant, code in codes.items():
