@@ -52,7 +52,10 @@ def _judge_schemas(
                 problems[name].append(str(error))
             continue
         for name in names:
-            broken = violations(found[name], schema)
+            try:
+                broken = violations(found[name], schema)
+            except InputError as error:
+                raise InputError(f"the schema of {name}: {error}") from error
             problems[name] += [shown(message, 200) for _, message in broken[:3]]
             if not broken and not is_finite(found[name]):
                 problems[name].append("holds a number that is not finite")

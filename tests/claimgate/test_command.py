@@ -115,7 +115,7 @@ def test_a_schema_of_its_own_is_held(paper, capsys):
     capsys.readouterr()
     assert main(["check"]) == 3 and "is a required property" in capsys.readouterr().out
     paper.write("schemas/accuracy.json", '{"type": "objects"}')
-    assert main(["check"]) == 1
+    assert main(["check"]) == 2 and "the schema of accuracy.csv: expected a JSON Schema" in capsys.readouterr().err
 
 
 def test_scales_are_named_in_the_sentence(paper, capsys):

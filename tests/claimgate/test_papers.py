@@ -122,6 +122,10 @@ def test_marks_of_latex_become_those_that_numerals_are_told_by():
         r"\def\claim#1{9}",
         r"\let\claim\relax",
         r"\newcommand\claimgatemarks{}",
+        r"\input{../elsewhere}",
+        r"\usepackage[a]{/tmp/mine}",
+        "^^5b^^5bc:9",
+        r"\openin1=numbers",
     ],
 )
 def test_a_latex_source_that_sets_marks_or_prints_by_itself_fails(tmp_path, text):

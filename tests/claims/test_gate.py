@@ -315,8 +315,8 @@ def test_a_link_out_of_the_results_folder_is_refused(house, tmp_path):
         "/etc/passwd",
         "alpha_map/../../x.json",
         "alpha_map/x.txt",
-        "x.json",
-        "a/b/c.json",
+        ".x.json",
+        "a/.b/c.json",
         "alpha_map/a b.json",
     ],
 )
