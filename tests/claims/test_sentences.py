@@ -8,6 +8,7 @@ import pytest
 from claimgate.locked.lock import judge_lines, judge_locks
 from claimgate.locked.sentences import sentences
 from claimgate.locked.sources import document_lines, made_lines, paper_lines, seen_lines
+from claimgate.project import Locked
 from layercurv.claims.command import main
 from layercurv.claims.house import project
 from tests.claims.house import MEDIAN, claim_text, gate, write_claims
@@ -172,6 +173,12 @@ def test_the_difference_is_shown_before_it_is_accepted(documented, capsys):
     assert "- README.md\tAn alpha map takes 122 times" in out and "+ README.md\tAn alpha map takes 922 times" in out
     assert accept(documented) == 0
     assert main(["sentences", *paths]) == 0 and capsys.readouterr().out.endswith("no change\n")
+
+
+def test_a_file_under_way_is_not_seen(tmp_path):
+    for name in ("depth.pdf", ".depth.pdf.0-1.x.part"):
+        (tmp_path / name).write_text("drawn")
+    assert [name for name, _ in seen_lines(tmp_path, Locked(seen=("*",)))] == ["depth.pdf"]
 
 
 def test_every_word_of_our_paper_and_documents_is_held(root):
