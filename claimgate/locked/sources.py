@@ -170,7 +170,7 @@ def audit_lines(rows: list[Row]) -> Lines:
 def _found(root: Path, patterns: tuple[str, ...]) -> list[str]:
     paths = {path for pattern in patterns for path in root.glob(pattern) if path.is_file()}
     names = (path.relative_to(root).as_posix() for path in paths)
-    return sorted(name for name in names if not _is_hidden(name))  # files under way are hidden
+    return sorted(name for name in names if not Path(name).name.startswith("."))  # files under way
 
 
 def _is_hidden(name: str) -> bool:
