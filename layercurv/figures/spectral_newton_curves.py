@@ -61,7 +61,7 @@ def draw(records: list[dict]) -> Figure:
     for axis in (accuracy, seconds):
         axis.set(ylabel="test accuracy (%)", ylim=(20, 80))
     seconds.set(xlabel="seconds of processor time, one thread", xlim=(0, None))
-    titles = ("a  training loss", "b  test accuracy", "c  the optimiser's step alone", "d  the same over processor time")
+    titles = ("a  training loss", "b  test accuracy", "c  the optimiser's step alone", "d  b over processor time")
     for axis, title in zip((loss, accuracy, cost, seconds), titles, strict=True):
         axis.set_title(title, loc="left")
     handles = [
