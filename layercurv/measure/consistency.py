@@ -123,9 +123,10 @@ def _require_fits(entry: dict[str, Any], at: _Field) -> None:
     for name, fit in fits.items():
         if name in entry:
             _require_same(name, entry[name], _made(fit, *lists), at)
-    factors, n_positions = entry.get("kronecker"), entry.get("n_positions")
+    factors: dict[str, Any] = entry.get("kronecker") or {}
+    n_positions: Any = entry.get("n_positions")
     for kind, stored in (entry.get("alpha_slopes") or {}).items():
-        has_factors = {kind, "A"} <= (factors or {}).keys() and n_positions is not None
+        has_factors = {kind, "A"} <= factors.keys() and n_positions is not None
         at.require("kronecker", has_factors, f"factors {kind} and A, which alpha_slopes were made of", factors)
         terms = alignment_terms(entry["curvatures"], factors[kind], factors["A"], n_positions)
         slopes = _made(decomposition_slopes, entry["singular_values"], terms, usable_directions(*lists))

@@ -176,7 +176,8 @@ class Engines:
         merged = rest[0]
         for other in rest[1:]:
             merged = _merged(merged, other)
-        return _with_sums(merged, totals)
+        summed: dict[str, Any] = _with_sums(merged, totals)
+        return summed
 
 
 class _Sum:

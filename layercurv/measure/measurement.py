@@ -216,7 +216,8 @@ class Measurement:
     def _slopes(self) -> list[tuple[float, float]]:
         # Of each layer, on the first micro-batch: the gradient along a random direction, and its length.
         with measuring(self.model, self.layers) as cast_to:
-            objective, weights = Objective(self.model, self.loss, cast_to), [layer.weight for layer in self.layers]
+            objective = Objective(self.model, self.loss, cast_to)
+            weights: list[torch.Tensor] = [layer.weight for layer in self.layers]
             total = objective.sum_loss(objective.prepared(as_batch(self.batches[0])))
             found = [None if g is None else g.to_dense() for g in gradients_of(total, weights)]
             pairs = list(zip(found, random_directions(weights), strict=True))
