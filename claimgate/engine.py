@@ -146,9 +146,13 @@ def _paired_draws(claim: Claim, records: SealedRecords) -> list:
 
 
 def _require_pairs(claim: Claim, records: SealedRecords) -> None:
+    told = []
     for one, other in zip(claim.records, claim.reference, strict=True):
-        if _selected(claim.paired_on, one, records) != _selected(claim.paired_on, other, records):
+        told.append(_selected(claim.paired_on, one, records))
+        if told[-1] != _selected(claim.paired_on, other, records):
             raise NotEvaluable(f"{other} is not the counterpart of {one}: {claim.paired_on} differs")
+    if claim.draws is None and any(found in told[:index] for index, found in enumerate(told)):
+        raise NotEvaluable(f"{claim.paired_on} is the same in two of the pairs, so that it tells no counterpart")
 
 
 class _Unusable(NotEvaluable):

@@ -38,7 +38,7 @@ _BEFORE = re.compile(
     rf"(?:\b(?:minus|negative|point|half|twice|thrice|double|triple)\s+|[\d.,]|[~∼≈√^/×⋅·*{_MINUS}]\s*)⟦", re.IGNORECASE
 )
 _AFTER = re.compile(
-    r"⟧(?:[\d⋅·^]|[.,]\d|\s*(?:[%‰‱°×]|e[+−-]?\d|⋅|(?:percent|per\s?cent|per\s?mille|permille|hundred|thousand|million"
+    r"⟧(?:[\d⋅·^⟦]|[.,]\d|[kKMG]\b|\s*(?:[%‰‱°×]|e[+−-]?\d|⋅|(?:percent|per\s?cent|per\s?mille|permille|hundred|thousand|million"
     r"|billion|trillion|dozen|half|quarter|tenth|hundredth|thousandth|millionth)s?\b))",
     re.IGNORECASE,
 )
@@ -109,7 +109,7 @@ def objections(text: str) -> list[str]:
         Each with its surroundings.
     """
     free = _free(text)
-    bare = re.sub(r"[⦃⦄]", "", _ruled_out(text))
+    bare = "".join(c for c in _ruled_out(text) if c not in "⦃⦄" and unicodedata.category(c) != "Cf")  # Cf is not seen
     found = [f"numeral {token}: {around}" for token, around in _odd_numerals(free)]
     found += [f"before a claim: {_around(bare, match)}" for match in _BEFORE.finditer(bare)]
     return found + [f"after a claim: {_around(bare, match)}" for match in _AFTER.finditer(bare)]

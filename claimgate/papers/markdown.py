@@ -160,6 +160,8 @@ class _Reader(HTMLParser):
             marks = _MARKS_OF[(attributes.get("class") or "").removeprefix("claimgate-")]
             self.found.append(marks[0] if self._with_marks else "")
             self._closes.append(marks[1] if self._with_marks else "")
+        if tag == "ol" and attributes.get("start"):
+            self.found.append(f" {attributes['start']}. ")  # what the list's first item is numbered by
         for key in ("alt", "title"):
             if tag in ("img", "a") and attributes.get(key):
                 self.found.append(f" {attributes[key]} ")

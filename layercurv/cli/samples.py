@@ -89,8 +89,9 @@ def _tensors(path: Path) -> tuple[torch.Tensor, torch.Tensor]:
         inputs, targets = (torch.as_tensor(loaded[key]) for key in ("inputs", "targets"))
     except (KeyError, TypeError, IndexError, ValueError) as error:
         raise InputError(f"--data {path}: expected {wanted}, got {type(loaded).__name__}") from error
-    if len(inputs) != len(targets):
-        raise InputError(f"--data {path}: expected {wanted}, got {len(inputs)} and {len(targets)}")
+    shapes = f"shapes {list(inputs.shape)} and {list(targets.shape)}"
+    if not inputs.ndim or not targets.ndim or not len(inputs) or len(inputs) != len(targets):
+        raise InputError(f"--data {path}: expected {wanted}, at least one sample, got {shapes}")
     if targets.is_floating_point() and not torch.equal(targets, targets.round()):
         raise InputError(f"--data {path}: expected class labels as targets, got {targets.dtype} that are no integers")
     return inputs, targets.long()

@@ -51,7 +51,7 @@ def spectral_step(gradient: torch.Tensor, alpha: float, damping: float) -> torch
     """
     _require_usable(gradient, alpha, damping)
     if alpha == 0:
-        _require_finite(torch.linalg.vector_norm(gradient))
+        _require_finite(torch.linalg.vector_norm(gradient, dtype=torch.float64))
         return gradient / (1 + damping)
     is_wide = gradient.shape[0] <= gradient.shape[1]
     G = gradient if is_wide else gradient.T

@@ -60,7 +60,13 @@ def test_the_ends_of_the_interval_are_welchs(six, end):
 def test_the_ends_of_the_paired_interval_are_students_of_the_differences(six, end):
     interval = stats.ttest_rel(FIRST, SECOND).confidence_interval(0.95)
     points = 100 * getattr(interval, end)
-    fields = {"reduce": f"paired_difference_{end}", "unit": "points", "paired_on": "provenance.device"}
+    fields = {"reduce": f"paired_difference_{end}", "unit": "points", "paired_on": "measurements.mean_loss"}
+    for index, name in enumerate(NAMES):
+        path = six / "results" / name
+        record = json.loads(path.read_text())
+        record["measurements"]["mean_loss"] = 1.0 + index % 3
+        path.write_text(json.dumps(record))
+    freeze(six / "results")
     for shift, code in ((0, 0), (0.02, 1), (-0.02, 1)):
         write_claims(six, claim(f"{points + shift:.2f}", **fields))
         assert gate(six) == code
@@ -69,6 +75,8 @@ def test_the_ends_of_the_paired_interval_are_students_of_the_differences(six, en
         ({"reduce": "mean_difference"}, 2),
         ({"reference": NAMES[3:5]}, 2),
         ({"paired_on": "provenance.seed"}, 3),  # these seeds are others
+        ({"paired_on": "provenance.device"}, 3),  # tells no pair from another
+        ({"reference": [NAMES[4], NAMES[3], NAMES[5]]}, 3),
     ):
         write_claims(six, claim(f"{points:.2f}", **fields | broken))
         assert gate(six) == code
