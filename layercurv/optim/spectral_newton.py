@@ -110,6 +110,7 @@ class SpectralNewton(Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
+        self._require_finite_gradients()
         for group in self.param_groups:
             parameters = [parameter for parameter in group["params"] if parameter.grad is not None]
             if any(parameter.grad.is_sparse for parameter in parameters):
@@ -119,6 +120,21 @@ class SpectralNewton(Optimizer):
             else:
                 self._step_adamw(parameters, group)
         return loss
+
+    def _require_finite_gradients(self) -> None:
+        # Before anything is changed, so that a refused step leaves weights and momentum as they were.
+        found = [
+            (group, parameter.grad.abs().amax())
+            for group in self.param_groups
+            if group["spectral"]
+            for parameter in group["params"]
+            if parameter.grad is not None and not parameter.grad.is_sparse
+        ]
+        if found and not torch.isfinite(torch.stack([largest for _, largest in found])).all():
+            group = next(group for group, largest in found if not torch.isfinite(largest))
+            raise InputError(
+                f"{_place(group)}: expected a finite gradient, got NaN or infinity; lower the learning rate"
+            )
 
     def _step_spectral(self, parameters: list[nn.Parameter], group: dict) -> None:
         lr, is_transposed = float(group["lr"]), group["is_transposed"]

@@ -224,8 +224,10 @@ def test_sparse_and_infinite_gradients_are_refused_with_their_layer():
     model = convolutional()
     backward(model, 0)
     model[3].weight.grad[0, 0] = torch.nan
+    optimizer, before = newton(model), [parameter.clone() for parameter in model.parameters()]
     with pytest.raises(InputError, match="layer 3: expected a finite gradient"):
-        newton(model).step()
+        optimizer.step()
+    assert all(torch.equal(*pair) for pair in zip(before, model.parameters(), strict=True)) and not optimizer.state
 
 
 @pytest.mark.parametrize("alpha", [1.0, 2.0])
