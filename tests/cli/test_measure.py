@@ -130,7 +130,7 @@ def test_an_interrupted_command_goes_on_where_it_stopped(measure, tmp_path, caps
         assert measure(*case) == 130
     assert "the same command goes on where it stopped" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["found.partial.pt"]
-    monkeypatch.setattr("layercurv.measure.measurement.gradient_directions", interrupt)
+    monkeypatch.setattr("layercurv.measure.engines.Engines.gradient_directions", interrupt)
     assert measure(*case) == 0
 
 

@@ -150,7 +150,7 @@ def test_mixed_devices():
     model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 3)).eval()
     model[1].to("meta")
     layers = weight_layers(model)
-    with pytest.raises(InputError, match="layer 1: expected weight and inputs on one device, got meta and cpu"):
+    with pytest.raises(InputError, match="expected all weights on one device, got them on cpu, meta"):
         sweep(model, CrossEntropy(), [(torch.ones(2, 4), torch.tensor([0, 1]))], layers, [KroneckerFactors(layers)])
 
 
