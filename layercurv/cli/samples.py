@@ -3,6 +3,7 @@
 import argparse
 import os
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -81,14 +82,14 @@ def _tensors(path: Path) -> tuple[torch.Tensor, torch.Tensor]:
     wanted = "inputs and targets, two arrays of one length"
     try:
         loaded: Any = np.load(path) if path.suffix == ".npz" else torch.load(path, weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
+    except (pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, ValueError, OSError) as error:
         raise InputError(f"--data {path}: expected {wanted}, got {str(error).splitlines()[0]}") from error
     if isinstance(loaded, (tuple, list)) and len(loaded) == 2:
         loaded = {"inputs": loaded[0], "targets": loaded[1]}
     try:
         inputs, targets = (torch.as_tensor(loaded[key]) for key in ("inputs", "targets"))
-    except (KeyError, TypeError, IndexError, ValueError) as error:
-        raise InputError(f"--data {path}: expected {wanted}, got {type(loaded).__name__}") from error
+    except (KeyError, TypeError, IndexError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
+        raise InputError(f"--data {path}: expected {wanted}, got {type(loaded).__name__}: {error}") from error
     shapes = f"shapes {list(inputs.shape)} and {list(targets.shape)}"
     if not inputs.ndim or not targets.ndim or not len(inputs) or len(inputs) != len(targets):
         raise InputError(f"--data {path}: expected {wanted}, at least one sample, got {shapes}")

@@ -41,9 +41,9 @@ def digest(measurements: dict[str, Any], provenance: dict[str, Any]) -> str:
 def require_consistent(record: dict[str, Any], where: str) -> None:
     """Raise if a record that meets its schema contradicts itself.
 
-    Fits are made again from the lists beside them; lists must be of one length; a digest, where there is one, must be
-    that of the content. Standard errors, bootstrap intervals and the values of directions that enter no fit are held by
-    the digest alone.
+    Fits are made again from the lists beside them; lists must be of one length; the digest must be that of the content
+    (records of the experiment have none: a manifest seals them). Standard errors, bootstrap intervals and the values of
+    directions that enter no fit are held by the digest alone.
 
     Args:
         record: The record.
@@ -66,8 +66,8 @@ def require_consistent(record: dict[str, Any], where: str) -> None:
         # Frozen records of the experiment are sealed by themselves; the oldest compare without a floor under noise.
         if "engine_check" in entry and record["experiment"] == "measure":
             _require_check(entry["engine_check"], len(entry["curvatures"]), at)
-    if "content_sha256" in provenance:
-        stored = provenance.pop("content_sha256")
+    if record["experiment"] == "measure" or "content_sha256" in provenance:
+        stored = provenance.pop("content_sha256", None)
         found = digest(record["measurements"], provenance)
         _Field(where, "provenance").require("content_sha256", stored == found, f"{found}, of what is there", stored)
 

@@ -1,6 +1,8 @@
 """Spectral Newton as a torch optimiser: the spectral step for weight matrices, AdamW for the rest."""
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Sequence
+from numbers import Real
 
 import torch
 from torch import nn
@@ -187,13 +189,12 @@ class SpectralNewton(Optimizer):
 
 
 def _require_usable(group: dict) -> None:
-    for key in ("lr", "damping", "momentum", "weight_decay", "eps"):
-        if not group[key] >= 0:
-            raise InputError(f"{_place(group)}, {key}: expected a number that is not negative, got {group[key]}")
-    if not group["alpha"] >= 0:
-        raise InputError(f"{_place(group)}, alpha: expected a number that is not negative, got {group['alpha']}")
-    if not all(0 <= beta < 1 for beta in group["betas"]):
-        raise InputError(f"{_place(group)}, betas: expected two numbers from 0 to below 1, got {group['betas']}")
+    for key in ("lr", "alpha", "damping", "momentum", "weight_decay", "eps"):
+        if not _is_number(group[key]) or group[key] < 0:
+            raise InputError(f"{_place(group)}, {key}: expected a number that is not negative, got {group[key]!r}")
+    betas = group["betas"]
+    if not isinstance(betas, Sequence) or len(betas) != 2 or not all(_is_number(b) and 0 <= b < 1 for b in betas):
+        raise InputError(f"{_place(group)}, betas: expected two numbers from 0 to below 1, got {betas!r}")
     if group["nesterov"] and group["momentum"] == 0:
         raise InputError(f"{_place(group)}, nesterov: expected a momentum above 0, got 0")
     flat = [tuple(parameter.shape) for parameter in group["params"] if parameter.ndim < 2]
@@ -202,6 +203,12 @@ def _require_usable(group: dict) -> None:
             f"{_place(group)}: the spectral step expects two or more dimensions, got shape {flat[0]}; give such "
             "parameters a group with spectral=False, as spectral_groups does"
         )
+
+
+def _is_number(value: object) -> bool:
+    if torch.is_tensor(value):  # a learning rate may be one, for compiled steps
+        return value.numel() == 1 and bool(torch.isfinite(value))
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _place(group: dict) -> str:

@@ -53,6 +53,8 @@ def saved(tmp_path_factory):
     torch.save((torch.randn(12, 3, 8, 8), torch.randint(4, (12,))), folder / "images.pt")
     torch.save((torch.randn(12, 3, 8, 8), torch.rand(12)), folder / "regression.pt")
     np.savez(folder / "bytes.npz", inputs=np.zeros((12, 3, 8, 8), np.uint8), targets=[0, 1, 2, 3] * 3)
+    (folder / "junk.npz").write_bytes(b"PK\x03\x04 no archive")
+    np.savez(folder / "objects.npz", inputs=np.array([{}, {}], dtype=object), targets=[0, 1])
     np.savez(folder / "tokens.npz", inputs=np.full((9, 16), 97, np.uint8), targets=np.full((9, 16), 98, np.uint8))
     np.savez(
         folder / "images.npz",
@@ -160,6 +162,8 @@ BAD = {
     "folder without pictures": (("vit", "gpt2"), "expected one folder of pictures per class, or Parquet files"),
     "too many samples": (("vit", "images.pt", "--samples", "13"), "--samples 13"),
     "targets that are no labels": (("vit", "regression.pt"), "expected class labels as targets, got torch.float32"),
+    "no archive": (("vit", "junk.npz"), "junk.npz: expected inputs and targets, two arrays of one length, got File"),
+    "objects": (("vit", "objects.npz"), "two arrays of one length, got NpzFile: Object arrays cannot be loaded"),
     "bytes for pictures": (("vit", "bytes.npz"), "the inputs are bytes (uint8), and the network takes real numbers"),
     "context": (("gpt2", "text.txt", "--context", "33"), "--context 33: the network takes at most 32 tokens"),
     "no folder to write to": (

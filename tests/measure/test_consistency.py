@@ -10,7 +10,7 @@ from torch import nn
 
 from layercurv.curvature import CrossEntropy
 from layercurv.errors import InputError
-from layercurv.measure import AlphaMap, alpha_map
+from layercurv.measure import AlphaMap, alpha_map, consistency
 
 
 @pytest.fixture(scope="module")
@@ -77,9 +77,18 @@ FREE = re.compile(
 )
 
 
-def test_without_a_digest_what_the_lists_decide_is_made_again(record, tmp_path):
+def test_a_deleted_digest_is_told(record, tmp_path):
     bare, file = copy.deepcopy(record), tmp_path / "map.json"
     del bare["provenance"]["content_sha256"]
+    file.write_text(json.dumps(bare))
+    with pytest.raises(InputError, match=r"provenance.content_sha256: expected [0-9a-f]{64}, .*got None"):
+        AlphaMap.load(file)
+
+
+def test_what_the_lists_decide_is_made_again_whatever_the_digest_says(record, tmp_path, monkeypatch):
+    bare, file = copy.deepcopy(record), tmp_path / "map.json"
+    monkeypatch.setattr(consistency, "digest", lambda measurements, provenance: "sealed again")
+    bare["provenance"]["content_sha256"] = "sealed again"
     assert is_loaded(bare, file)
     held = [place for place in leaves(bare) if place and place[:3] != ("measurements", "layers", 0)]
     places = ["/".join(map(str, place)) for place in held if is_loaded(changed(bare, place), file)]
