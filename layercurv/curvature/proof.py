@@ -193,14 +193,8 @@ def why_not_fast_loss(objective: Objective, traced: TracedBatch, needs_root: boo
 def _few_samples(objective: Objective, layers: list[WeightLayer], traced: TracedBatch) -> TracedBatch:
     # The weights move from where they are first read, not from where they are applied.
     network = TracedNetwork(objective.model, layers, frozenset(layer.name for layer in layers))
-    if traced.n_samples > _FEW:
-        try:
-            few = network.record(traced.batch.take([0, traced.n_samples // 2]))
-            if [o.name for o in few.tape.operations] == [o.name for o in traced.tape.operations]:
-                return few
-        except (InputError, IndexError, TypeError, ValueError):  # bound to a number of samples
-            pass
-    return network.retrace(traced)
+    few = network.part(traced, [0, traced.n_samples // 2]) if traced.n_samples > _FEW else None
+    return few or network.retrace(traced)
 
 
 def _replayed(tape: Tape, batch: Batch, weights: list[torch.Tensor]) -> tuple[torch.Tensor, list[torch.Tensor | None]]:

@@ -10,14 +10,17 @@ told something else altogether, by a custom `autograd.Function` or a hook on gra
 in `beyond`.
 """
 
+import contextlib
 import itertools
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
 from torch import nn
+from torch.autograd.graph import saved_tensors_hooks
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
@@ -233,12 +236,15 @@ def record(model: nn.Module, inputs: torch.Tensor | Batch) -> Tape:
     Raises:
         InputError: If the network fails, or does what a tape cannot hold.
     """
-    batch = of_inputs(inputs).map(copied)
-    recorder = _Recorder(batch.tensors, itertools.chain(model.parameters(), model.buffers()))
-    failed = f"{type(model).__name__}: its forward pass failed"
-    torch.clear_autocast_cache()  # a cast made before is not recorded
-    with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), told(failed), recorder:
-        output = network_output(model, batch)
+    batch = of_inputs(inputs)
+    without = _WithoutActivations()
+    try:
+        recorder, output = _recorded(model, batch, without)
+    except InputError:
+        if not without.were_needed:
+            raise
+    if without.were_needed:  # the network differentiates something in its own forward pass
+        recorder, output = _recorded(model, batch, contextlib.nullcontext())
     tape = recorder.tape
     tape.network_output = recorder.value_of(output)
     tape.output = output.detach()
@@ -247,6 +253,28 @@ def record(model: nn.Module, inputs: torch.Tensor | Batch) -> Tape:
     read = {index for operation in tape.operations for index in operation.inputs}
     tape.constants = {i: t for i, t in tape.constants.items() if i in read}
     return tape
+
+
+class _WithoutActivations(saved_tensors_hooks):
+    """Keeps nothing for a backward pass: autograd's graph is looked at, not used, and would fill the memory."""
+
+    def __init__(self):
+        super().__init__(lambda _tensor: None, self._unpack)
+        self.were_needed = False
+
+    def _unpack(self, _nothing: None) -> torch.Tensor:
+        self.were_needed = True
+        raise RuntimeError("activations were not kept")
+
+
+def _recorded(model: nn.Module, batch: Batch, saving: AbstractContextManager) -> tuple["_Recorder", torch.Tensor]:
+    batch = batch.map(copied)
+    recorder = _Recorder(batch.tensors, itertools.chain(model.parameters(), model.buffers()))
+    failed = f"{type(model).__name__}: its forward pass failed"
+    torch.clear_autocast_cache()  # a cast made before is not recorded
+    with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), told(failed), saving, recorder:
+        output = network_output(model, batch)
+    return recorder, output
 
 
 class _Recorder(TorchDispatchMode):

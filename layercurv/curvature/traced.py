@@ -139,6 +139,23 @@ class TracedNetwork:
         traced = self._routed(fuse_elementwise(record(self.model, batch)), batch)
         return replace(traced, drew_random_numbers=random_numbers.were_drawn())
 
+    def part(self, traced: TracedBatch, index: list[int]) -> TracedBatch | None:
+        """Record some of the samples of a micro-batch by themselves.
+
+        Args:
+            traced: The same network's operations on the micro-batch.
+            index: Which samples.
+
+        Returns:
+            The operations on them; None if the network does something else with them than with all.
+        """
+        try:
+            found = self.record(traced.batch.take(index))
+        except (InputError, IndexError, TypeError, ValueError):  # bound to a number of samples
+            return None
+        is_same = [o.name for o in found.tape.operations] == [o.name for o in traced.tape.operations]
+        return found if is_same else None
+
     def retrace(self, traced: TracedBatch) -> TracedBatch:
         """Look for this network's layers on a tape that is there already.
 
