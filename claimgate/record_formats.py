@@ -8,11 +8,9 @@
 | `.npz` | `{name: {"values", "shape"}}` |
 """
 
-import csv
 import io
 import re
 from collections.abc import Callable
-from zipfile import BadZipFile
 
 from claimgate import strict_json
 from claimgate.errors import InputError, shown
@@ -46,6 +44,8 @@ def parse_record(content: bytes, name: str) -> object:
 
 
 def _csv(content: bytes, name: str) -> dict:
+    import csv
+
     text = content.decode("utf-8-sig")
     try:
         header, *lines = [line for line in csv.reader(io.StringIO(text, newline=""), strict=True) if line] or [[]]
@@ -95,6 +95,8 @@ def _npy(content: bytes, name: str) -> dict:
 
 
 def _npz(content: bytes, name: str) -> dict:
+    from zipfile import BadZipFile
+
     import numpy as np
 
     try:
