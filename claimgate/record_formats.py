@@ -1,8 +1,9 @@
-"""Record files to documents that JMESPath selects from: JSON, CSV, Parquet, and NumPy's .npy and .npz.
+"""Record files to documents that JMESPath selects from: JSON, JSON Lines, CSV, Parquet, and NumPy's .npy and .npz.
 
 | format | document |
 | --- | --- |
 | `.json` | itself |
+| `.jsonl` | `{"rows": [one for each line]}` |
 | `.csv`, `.parquet` | `{"rows": [{column: value}], "columns": {column: [value]}}`; an empty cell is null |
 | `.npy` | `{"values": nested lists, "shape": [...]}` |
 | `.npz` | `{name: {"values", "shape"}}` |
@@ -41,6 +42,11 @@ def parse_record(content: bytes, name: str) -> object:
         return READERS[name.rpartition(".")[2]](content, name)
     except UnicodeDecodeError as error:
         raise InputError("not UTF-8 text") from error
+
+
+def _json_lines(content: bytes, name: str) -> dict:
+    lines = enumerate(content.removesuffix(b"\n").split(b"\n") if content else (), start=1)
+    return {"rows": [strict_json.loads(line, f"{name}, line {number}") for number, line in lines]}
 
 
 def _csv(content: bytes, name: str) -> dict:
@@ -114,6 +120,7 @@ def _array(array, name: str) -> dict:
 
 READERS: dict[str, Callable[[bytes, str], object]] = {
     "json": strict_json.loads,
+    "jsonl": _json_lines,
     "csv": _csv,
     "parquet": _parquet,
     "npy": _npy,

@@ -6,7 +6,7 @@ from collections import defaultdict
 
 from claimgate.claim import Claim, Status, Verdict
 
-_SEED = re.compile(r"_seed\d+(?=\.)")
+_SEED = re.compile(r"_seed\d+(?![A-Za-z0-9])")
 
 
 @functools.cache  # many claims read the same records

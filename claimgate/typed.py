@@ -35,7 +35,8 @@ _WAIVED = re.compile(r"⟨([^⟩]*)⟩")
 _IN_FORMULA = re.compile(r"(?<!\d)\d(?!\d)")  # more digits than one are refused anyway
 _MINUS = "−‐‑‒–—―﹘﹣－⁻₋⎯➖-"
 _BEFORE = re.compile(
-    rf"(?:\b(?:minus|negative|point|half|twice|thrice|double|triple)\s+|[\d.,]|[~∼≈√^/×⋅·*{_MINUS}]\s*)⟦", re.IGNORECASE
+    rf"(?:\b(?:minus|negative|point|half|twice|thrice|double|triple)\s+|[\d.,]|[~∼≈√^×⋅·*{_MINUS}]\s*|(?<!⟧)/\s*)⟦",
+    re.IGNORECASE,
 )
 _AFTER = re.compile(
     r"⟧(?:[\d⋅·^⟦]|[.,]\d|[kKMG]\b|\s*(?:[%‰‱°×]|e[+−-]?\d|⋅|(?:percent|per\s?cent|per\s?mille|permille|hundred|thousand|million"

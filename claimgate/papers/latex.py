@@ -21,7 +21,8 @@ _FORBIDDEN = {
     "sets a mark": r"\[\[[cwfr]:|:[cwfr]\]\]|claimgate@|claimgatemarks",
     _CHARACTERS: r"\\(?:catcode|makeatletter|csname|scantokens)(?![A-Za-z])|\^\^",
     "reads a file of its own choice": r"\\(?:openin|read|readline|directlua|write)(?![A-Za-z])"
-    r"|\\(?:input|include|usepackage|RequirePackage|bibliography)\s*(?:\[[^\]]*\])?\s*\{?\s*(?:(?:\./)*\.\./|/|~)",
+    r"|\\(?:input|include|usepackage|RequirePackage|bibliography|includegraphics|graphicspath)\*?\s*(?:\[[^\]]*\]\s*)*[\s{]*"
+    r"(?:(?:\./)*\.\./|/|~)",
     "defines a printing command anew": r"\\(?:[egx]?def|let|(?:re)?newcommand|providecommand|DeclareRobustCommand)"
     r"\s*\*?\s*\{?\s*\\(?:claim|says|waived|formula|ref|cite)\b",
 }

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree
@@ -13,8 +12,7 @@ import pytest
 from claimgate.command import main
 from claimgate.init import init
 from claimgate.papers import latex
-
-HAS_LATEX = any(map(shutil.which, ("latexmk", "tectonic", "pdflatex")))
+from tests.claimgate.paper import HAS_LATEX
 
 
 def codes() -> tuple[int, int]:

@@ -8,6 +8,7 @@ from claimgate.errors import InputError
 from claimgate.papers.latex import judge_latex, with_marks
 from claimgate.papers.markdown import marked_text, plain_text, render, typeset
 from claimgate.verification import Verification
+from tests.claimgate.paper import HAS_LATEX
 
 
 def claim(stated, unit=""):
@@ -96,6 +97,7 @@ def test_numbers_are_typeset(stated, unit, printed):
         ("{{claim accuracy.ours}} million", "after a claim"),
         ("{{claim accuracy.ours}}{{claim accuracy.ours}}", "after a claim"),
         ("{{claim accuracy.ours}}&#8203;%", "after a claim"),
+        ("3/{{claim accuracy.ours}}", "before a claim"),
         ("-&#8288;{{claim accuracy.ours}}", "before a claim"),
         ("95. percent of {{claim accuracy.ours}}", "neither bound nor waived"),
         ("{{claim accuracy.ours}} in ½ of the cases", "numeral"),
@@ -111,6 +113,11 @@ def test_coverage_of_a_markdown_paper_sees_what_is_typed(paper, capsys, text, pr
     assert main(["coverage"]) in (1, 2)
     captured = capsys.readouterr()
     assert problem in captured.out + captured.err
+
+
+def test_one_claim_of_another_is_no_typed_quantity(paper):
+    paper.write("paper/paper.md", "# A paper\n\nIt is {{claim accuracy.ours}}/{{claim accuracy.baseline}}.\n")
+    assert main(["sentences", "--accept"]) == 0 and main(["coverage"]) == 0
 
 
 def test_marks_of_latex_become_those_that_numerals_are_told_by():
@@ -130,6 +137,8 @@ def test_marks_of_latex_become_those_that_numerals_are_told_by():
         r"\usepackage[a]{/tmp/mine}",
         "^^5b^^5bc:9",
         r"\openin1=numbers",
+        r"\includegraphics[width=3cm]{../elsewhere.pdf}",
+        r"\graphicspath{{../elsewhere/}}",
     ],
 )
 def test_a_latex_source_that_sets_marks_or_prints_by_itself_fails(tmp_path, text):
@@ -141,3 +150,32 @@ def test_a_latex_source_that_sets_marks_or_prints_by_itself_fails(tmp_path, text
     (tmp_path / "paper" / "main.tex").write_text("Text.\n")
     (tmp_path / "paper" / "claimgate.sty").write_text("another")
     assert judge_latex(tmp_path, "paper")[0].status is Status.FAIL
+
+
+LATEX = r"""\documentclass[11pt]{article}
+\usepackage{amsmath}
+\usepackage{graphicx}
+\usepackage{hyperref}
+\usepackage{claimgate}
+\begin{document}
+\section{Results}\label{sec}
+\begin{align}a &= b \label{one}\end{align}
+By \eqref{one}, Section~\ref{sec} and \ref*{sec} of \cite{other}: \claim{accuracy.ours}/\claim{accuracy.baseline}%s.
+\includegraphics[width=2cm]{figure}
+\begin{thebibliography}{9}
+\bibitem{other} Somebody. A title of 1999. 2001.
+\end{thebibliography}
+\end{document}
+"""
+
+
+@pytest.mark.skipif(not HAS_LATEX, reason="no LaTeX")
+@pytest.mark.parametrize(("typed", "code"), [("", 0), (" in 17 cases", 1), (" in 2001", 1)])
+def test_references_of_packages_figures_and_citations_are_printed_by_rule(latex_paper, typed, code):
+    import typst
+
+    figure = latex_paper.folder / "paper" / "figure.pdf"
+    typst.compile(b"#set page(width: 3cm, height: 3cm)\n0.25", output=figure)
+    latex_paper.write("paper/paper.tex", LATEX.replace("%s", typed))
+    assert main(["sentences", "--accept"]) == 0
+    assert main(["coverage"]) == code
