@@ -85,7 +85,7 @@ def _coverage(options: argparse.Namespace, project: Project) -> int:
 
     verified = _gate(project, documents=None).verify()
     if verified.exit_code:
-        print(FORMATS["table"](verified, False), end="")
+        print(FORMATS[options.format](verified, False), end="")
         print("the paper is not compiled from claims that do not hold", file=sys.stderr)
         return verified.exit_code
     try:
@@ -99,7 +99,7 @@ def _coverage(options: argparse.Namespace, project: Project) -> int:
     lines = written_lines(project.root, project.locked) | made_lines(project.root, project.locked)
     sentences = judge_paper_sources(project.root, project) + judge_locks(claims, lines)
     verification = Verification({"coverage": found.verdicts(), "sentences": sentences})
-    print(FORMATS["table"](verification, True), end="")
+    print(FORMATS[options.format](verification, True), end="")
     return verification.exit_code
 
 
@@ -166,7 +166,7 @@ FILES = ("html", "badge", "junit", "markdown", "json", "latex")
 DEFAULTS = {"html": "build/report.html", "badge": "build/badge.svg"}
 
 
-def _parser(word: str | None) -> argparse.ArgumentParser:
+def _parser(word: str | None = None) -> argparse.ArgumentParser:
     # Where the first word is a command, the others are not looked at: to describe them all takes longer than to read
     # a hundred records.
     form = argparse.RawDescriptionHelpFormatter
@@ -233,7 +233,7 @@ def _describe_nothing(command: argparse.ArgumentParser) -> None:
 COMMANDS: dict[str, tuple[Callable, str, Callable[[argparse.ArgumentParser], None]]] = {
     "init": (_init, "start a small paper under the gate: one record, two claims, workflow, hook", _describe_init),
     "check": (_check, "check every claim, record and accepted sentence", _describe_check),
-    "coverage": (_coverage, "compile the paper: is every numeral of it bound to a claim?", _describe_nothing),
+    "coverage": (_coverage, "compile the paper: is every numeral of it bound to a claim?", _describe_format),
     "sentences": (_sentences, "show what is written differently since it was accepted", _describe_sentences),
     "diff": (_diff, "list what a change does to the rules it is judged by", _describe_diff),
     "seal": (_seal, "seal the records after a deliberate change; print what changed", _describe_nothing),
