@@ -95,7 +95,7 @@ def _coverage(options: argparse.Namespace, project: Project) -> int:
         return CANNOT_BE_JUDGED
     claims = project.root / project.claims
     printed = {claim.stated for claim in load_claims(claims, project)}
-    found = coverage_of(compiled.plain, compiled.marked, claims, printed)
+    found = coverage_of(compiled.plain, compiled.marked, claims, printed, compiled.unseen)
     lines = written_lines(project.root, project.locked) | made_lines(project.root, project.locked)
     sentences = judge_paper_sources(project.root, project) + judge_locks(claims, lines)
     verification = Verification({"coverage": found.verdicts(), "sentences": sentences})

@@ -43,6 +43,7 @@ _AFTER = re.compile(
     r"|billion|trillion|dozen|half|quarter|tenth|hundredth|thousandth|millionth)s?\b))",
     re.IGNORECASE,
 )
+_STROKE = re.compile(r"[\u0334-\u0338\u20d2\u20d3\u20d8-\u20da\u20e5\u20e6\u20eb]")  # laid over the one before it
 _CONTEXT = 24  # characters on either side of a typed quantity
 
 
@@ -113,7 +114,8 @@ def objections(text: str) -> list[str]:
     bare = "".join(c for c in _ruled_out(text) if c not in "⦃⦄" and unicodedata.category(c) != "Cf")  # Cf is not seen
     found = [f"numeral {token}: {around}" for token, around in _odd_numerals(free)]
     found += [f"before a claim: {_around(bare, match)}" for match in _BEFORE.finditer(bare)]
-    return found + [f"after a claim: {_around(bare, match)}" for match in _AFTER.finditer(bare)]
+    found += [f"after a claim: {_around(bare, match)}" for match in _AFTER.finditer(bare)]
+    return found + [f"a stroke through a character: {_around(text, match)}" for match in _STROKE.finditer(text)]
 
 
 def typed_quantities(text: str) -> list[tuple[str, str]]:

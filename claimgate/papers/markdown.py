@@ -14,6 +14,7 @@ from claimgate.typed import MARKS
 from claimgate.verification import Verification
 
 _TAG = re.compile(r"\{\{\s*(claim|says|waived)\s+([^{}|]+?)\s*(?:\|\s*([^{}|]+?)\s*)?\}\}")
+_HTML = re.compile(r"<(?:!--|/?[A-Za-z][\w-]*(?=[\s/>]))")
 _MARKS_OF = {"claim": "⟦⟧", "says": "⟪⟫", "waived": "⟨⟩"}
 _BLOCKS = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "li", "td", "th", "tr", "pre", "blockquote", "br", "hr", "title"}
 _PAGE = """<!doctype html>
@@ -69,6 +70,8 @@ def render(source: Path, verification: Verification) -> str:
         kind, of = tokens[index].meta["kind"], tokens[index].meta["of"]
         if kind != "waived" and of not in printed[kind]:
             raise InputError(f"{source}: expected the id of a verified {_WHAT[kind]}, got {shown(of)}")
+        if sum({"s_open": 1, "s_close": -1}.get(token.type, 0) for token in tokens[:index]):
+            raise InputError(f"{source}: expected {kind} {shown(of)} where it stands as said, found it struck out")
         name, text = ("", of) if kind == "waived" else (f' title="{html.escape(of)}"', printed[kind][of])
         return f'<span class="claimgate-{kind}"{name}>{html.escape(text)}</span>'
 
@@ -179,14 +182,15 @@ class _Reader(HTMLParser):
             self.found.append(data)
 
 
-def sets_a_mark(source: Path) -> list[str]:
-    """List marks that the source itself holds.
+def problems(source: Path) -> list[str]:
+    """List what the source itself must not hold.
 
     Args:
         source: The Markdown file.
 
     Returns:
-        The marks.
+        Marks; and HTML, which is text here and could hide or strike out a claim wherever else the source is shown.
     """
     text = source.read_text(encoding="utf-8", errors="replace")
-    return [mark for mark in MARKS if mark in text]
+    found = [f"sets a mark: {mark}" for mark in MARKS if mark in text]
+    return found + [f"holds HTML: {tag!r}" for tag in _HTML.findall(text)]
