@@ -180,12 +180,76 @@ By \eqref{one}, Section~\ref{sec} and \ref*{sec} of \cite{other}: \claim{accurac
 
 
 @pytest.mark.skipif(not HAS_LATEX, reason="no LaTeX")
-@pytest.mark.parametrize(("typed", "code"), [("", 0), (" in 17 cases", 1), (" in 2001", 1)])
+@pytest.mark.parametrize(
+    ("typed", "code"), [("", 0), (" in 17 cases", 1), (" in 2001", 1), (r" \cite[97.9]{other}", 1)]
+)
 def test_references_of_packages_figures_and_citations_are_printed_by_rule(latex_paper, typed, code):
     import typst
 
     figure = latex_paper.folder / "paper" / "figure.pdf"
     typst.compile(b"#set page(width: 3cm, height: 3cm)\n0.25", output=figure)
     latex_paper.write("paper/paper.tex", LATEX.replace("%s", typed))
+    assert main(["sentences", "--accept"]) == 0
+    assert main(["coverage"]) == code
+
+
+CITING = """# A paper
+
+{{{{claim accuracy.ours}}}} is more than {cited} says.
+
+## References
+
+- Smith, A. and Jones, B. A title. Journal 12, 34-56, 2021.
+- Doe, C. Another title of 1999. 2001.{more}
+"""
+
+
+@pytest.mark.parametrize(
+    ("cited", "more", "code"),
+    [
+        ("Smith et al. (2021), as in (Doe, 2001),", "", 0),
+        ("Smith and Jones (2021) or Doe 2001", "", 0),
+        ("Smith et al. (2020), as in (Doe, 2001),", "", 1),  # no such year
+        ("Smyth et al. (2021), as in Doe (2001),", "", 1),  # no such name
+        ("Smith et al. (2021)", "", 1),  # an entry that nobody cites counts as typed
+        ("Smith et al. (2021) or Doe (2001) in 17 cases", "", 1),
+        ("Smith et al. (2021) or Doe (2001)", "\n- Our method reaches 97.9 in all cases.", 1),
+        ("Smith et al. (2021) or Doe (2001)", "\n\n## Appendix\n\nIt is 2021.", 1),
+    ],
+)
+def test_a_year_of_a_markdown_paper_is_printed_by_rule_if_its_references_have_it(paper, cited, more, code):
+    paper.write("paper/paper.md", CITING.format(cited=cited, more=more))
+    assert main(["sentences", "--accept"]) == 0
+    assert main(["coverage"]) == code
+
+
+NATBIB = r"""\documentclass{article}
+\usepackage[%s]{natbib}
+\usepackage{claimgate}
+\begin{document}
+\section{Results}
+%s: \claim{accuracy.ours}.
+\begin{thebibliography}{9}
+\bibitem[Smith et~al.(2021)Smith, Jones]{smith} A. Smith. A title of 1999. 2021.
+\bibitem[Doe(2001a)]{doe} C. Doe. Another. 2001a.
+\end{thebibliography}
+\end{document}
+"""
+
+
+@pytest.mark.skipif(not HAS_LATEX, reason="no LaTeX")
+@pytest.mark.parametrize(
+    ("options", "text", "code"),
+    [
+        ("round", r"\citet{smith} and \citep[see][]{doe,smith}, of \citeyear{doe} by \citeauthor{smith}", 0),
+        ("numbers,sort&compress", r"\cite{smith,doe} and \citet{doe}", 0),
+        ("round", r"Smith et al.\ (2021)", 1),
+        ("round", r"\citep[97.9 of them]{smith}", 1),
+        ("round", r"\citet[97.9][]{smith}", 1),
+        ("numbers", r"\cite[97.9]{smith}", 1),
+    ],
+)
+def test_years_of_natbib_come_from_the_bibliography_and_notes_do_not(latex_paper, options, text, code):
+    latex_paper.write("paper/paper.tex", NATBIB % (options, text))
     assert main(["sentences", "--accept"]) == 0
     assert main(["coverage"]) == code
