@@ -12,7 +12,7 @@ from pathlib import Path
 
 from claimgate.errors import shown
 
-_SCALE = 4  # pixels per point
+_SCALE = 2  # pixels per point
 _CONTRAST = 40  # of 255, between the darkest and the lightest pixel of a character's box
 _HEIGHT = 1.0  # points
 _RULE = 3.0  # points: a flat object as thin as this is a line

@@ -25,7 +25,7 @@ def coverage_says(paper, capsys):
         ("#rect(fill: black, text(fill: white)[{}])", None),
         ("#text(fill: white)[{}]", "not seen"),
         ("#text(fill: rgb(0, 0, 0, 2%))[{}]", "not seen"),
-        ("#text(size: 0.4pt)[{}]", "too small"),
+        ("#text(size: 0.4pt)[{}]", "page 1"),
         ("#text(size: 0.9pt, weight: 900)[{}]", "too small"),
         ("#scale(3%, reflow: true)[{}]", "text"),
         ("#strike[{}]", "struck out"),
