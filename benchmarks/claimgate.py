@@ -109,16 +109,33 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=7, help="rounds; all commands take turns within each")
     parser.add_argument("--claims", type=int, default=1000)
     parser.add_argument("--records", type=int, default=500)
-    parser.add_argument("--numbers", type=int, default=2000, help="in a record (2000 take about 45 kB)")
+    parser.add_argument(
+        "--numbers",
+        type=int,
+        nargs="+",
+        default=[200, 2000],
+        help="in a record, one or more sizes (200 take about 5 kB)",
+    )
     options = parser.parse_args()
+    for n_numbers in options.numbers:
+        compare(options.claims, options.records, n_numbers, options.repeats)
+
+
+def compare(n_claims: int, n_records: int, n_numbers: int, n_repeats: int) -> None:
+    """Print medians and ratios for one size of records.
+
+    Args:
+        n_claims: As for `write_paper`.
+        n_records: Likewise.
+        n_numbers: Likewise.
+        n_repeats: Rounds; all commands take turns within each.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_paper(folder, options.claims, options.records, options.numbers)
+        write_paper(folder, n_claims, n_records, n_numbers)
         size = sum(path.stat().st_size for path in folder.rglob("*.json"))
-        print(f"{options.claims} claims, {options.records} records of {size / options.records / 1e3:.0f} kB")
-        rounds = [
-            {what: seconds(command, folder) for what, command in COMMANDS.items()} for _ in range(options.repeats)
-        ]
+        print(f"{n_claims} claims, {n_records} records of {size / n_records / 1e3:.0f} kB")
+        rounds = [{what: seconds(command, folder) for what, command in COMMANDS.items()} for _ in range(n_repeats)]
     for index, kind in enumerate(("wall time", "processor time")):
         nothing, plain, check = (statistics.median(times[what][index] for times in rounds) for what in COMMANDS)
         for what, value in zip(COMMANDS, (nothing, plain, check), strict=True):

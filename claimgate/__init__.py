@@ -16,6 +16,7 @@
 - `locked`: accepted sentences
 - `base`: what a change does to the rules it is judged by
 - `typed`, `typst_source`, `coverage`: what the compiled paper prints beside claims, and what its sections may do
+- `unseen`: what a compiled paper holds and its reader does not read
 - `papers`: Typst, LaTeX and Markdown papers compiled from the verified table
 - `published`: the audit of somebody else's paper
 - `report`: table, JSON, JUnit, Markdown, annotations, LaTeX, HTML, badge

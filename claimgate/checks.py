@@ -1,4 +1,8 @@
-"""Reducers and comparisons: the closed lists a claim may choose from."""
+"""Reducers and comparisons: the closed lists a claim may choose from.
+
+Reducers need the standard library alone: sums are exact and rounded once (`math.fsum`). What compares two groups is
+imported where it is asked for: numpy takes as long to load as a thousand claims to check.
+"""
 
 import math
 import sys
@@ -6,18 +10,8 @@ from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
 
-import numpy as np
-
 from claimgate.claim import Claim
 from claimgate.errors import InputError, shown
-from claimgate.statistics import (
-    difference_interval,
-    equivalence_test,
-    forecast_correlation,
-    forecast_coverage,
-    forecast_errors,
-    forecast_skill,
-)
 
 
 class NotEvaluable(Exception):  # ruff: ignore[error-suffix-on-exception-name] - a reason, not an error of the program
@@ -28,54 +22,75 @@ class Disagreement(Exception):  # ruff: ignore[error-suffix-on-exception-name] -
     """Values that must all be the same are not; the message gives their range."""
 
 
-def _same(values: np.ndarray) -> float:
-    if np.ptp(values) > 0:
-        raise Disagreement(f"expected one value throughout, found {values.min():.12g} to {values.max():.12g}")
-    return float(values[0])
+def _same(values: list[float]) -> float:
+    low, high = min(values), max(values)
+    if low < high:
+        raise Disagreement(f"expected one value throughout, found {low:.12g} to {high:.12g}")
+    return values[0]
 
 
-def _std(values: np.ndarray) -> float:
-    if values.size < 2:
-        raise NotEvaluable(f"a standard deviation needs at least two values, the selector gives {values.size}")
-    return float(values.std(ddof=1))
+def _mean(values: list[float]) -> float:
+    return math.fsum(values) / len(values)
+
+
+def _std(values: list[float]) -> float:
+    if len(values) < 2:
+        raise NotEvaluable(f"a standard deviation needs at least two values, the selector gives {len(values)}")
+    mean = _mean(values)
+    return math.sqrt(math.fsum((value - mean) * (value - mean) for value in values) / (len(values) - 1))
+
+
+def _percentile(values: list[float], percent: float) -> float:
+    # By linear interpolation between the two values next to it.
+    ordered = sorted(values)
+    place = percent / 100 * (len(ordered) - 1)
+    below = math.floor(place)
+    low, high = ordered[below], ordered[min(below + 1, len(ordered) - 1)]
+    return low + (high - low) * (place - below)
 
 
 # What a claim's numbers are multiplied by. Points are differences of percentages; percent is of what is so recorded.
 UNITS = {"": 1, "%": 100, "points": 100, "percent": 1}
 
-REDUCERS: dict[str, Callable[[np.ndarray], float]] = {
+REDUCERS: dict[str, Callable[[list[float]], float]] = {
     "same": _same,
-    "count": lambda values: float(values.size),
-    "sum": lambda values: float(values.sum()),
-    "mean": lambda values: float(values.mean()),
-    "median": lambda values: float(np.median(values)),
+    "count": lambda values: float(len(values)),
+    "sum": math.fsum,
+    "mean": _mean,
+    "median": lambda values: _mean(sorted(values)[(len(values) - 1) // 2 : len(values) // 2 + 1]),
     "std": _std,
-    "min": lambda values: float(values.min()),
-    "max": lambda values: float(values.max()),
-    "percentile_5": lambda values: float(np.percentile(values, 5)),
-    "percentile_95": lambda values: float(np.percentile(values, 95)),
-    "root_mean_square": lambda values: float(np.sqrt(np.mean(np.square(values)))),
+    "min": min,
+    "max": max,
+    "percentile_5": lambda values: _percentile(values, 5),
+    "percentile_95": lambda values: _percentile(values, 95),
+    "root_mean_square": lambda values: math.sqrt(_mean([value * value for value in values])),
 }
 
 
-def _equivalence_p(sample: np.ndarray, reference: np.ndarray, margin: float) -> float:
+def _statistics():
+    from claimgate import statistics
+
+    return statistics
+
+
+def _equivalence_p(sample: list[float], reference: list[float], margin: float) -> float:
     try:
-        return equivalence_test(sample, reference, margin, paired=False)["p"]
+        return _statistics().equivalence_test(sample, reference, margin, paired=False)["p"]
     except InputError as error:
         raise NotEvaluable(str(error)) from error
 
 
-def _difference_end(end: int, paired: bool, sample: np.ndarray, reference: np.ndarray, _: float) -> float:
+def _difference_end(end: int, paired: bool, sample: list[float], reference: list[float], _: float) -> float:
     try:
-        return difference_interval(sample, reference, paired)[end]
+        return _statistics().difference_interval(sample, reference, paired)[end]
     except InputError as error:
         raise NotEvaluable(str(error)) from error
 
 
 # What becomes of two groups of records, one value of each; the last argument is the claim's margin. That two are the
 # same is claimed by `equivalence_p` only: a difference that is not significant shows nothing.
-COMPARISONS: dict[str, Callable[[np.ndarray, np.ndarray, float], float]] = {
-    "mean_difference": lambda sample, reference, _: float(sample.mean() - reference.mean()),
+COMPARISONS: dict[str, Callable[[list[float], list[float], float], float]] = {
+    "mean_difference": lambda sample, reference, _: _mean(sample) - _mean(reference),
     "mean_difference_low": partial(_difference_end, 0, False),
     "mean_difference_high": partial(_difference_end, 1, False),
     "paired_difference_low": partial(_difference_end, 0, True),
@@ -89,12 +104,16 @@ PAIRED = ("paired_difference_low", "paired_difference_high")  # of those, what t
 
 # What becomes of measurements and the predictions made of them beforehand, item by item.
 FORECASTS: dict[str, Callable[[list, list], float]] = {
-    "forecast_bias": lambda measured, draws: float(np.mean(forecast_errors(measured, draws))),
-    "forecast_rmse": lambda measured, draws: REDUCERS["root_mean_square"](forecast_errors(measured, draws)),
-    "forecast_correlation": forecast_correlation,
-    "forecast_skill": forecast_skill,
-    "forecast_coverage": forecast_coverage,
+    "forecast_bias": lambda measured, draws: _mean(_errors(measured, draws)),
+    "forecast_rmse": lambda measured, draws: REDUCERS["root_mean_square"](_errors(measured, draws)),
+    "forecast_correlation": lambda measured, draws: _statistics().forecast_correlation(measured, draws),
+    "forecast_skill": lambda measured, draws: _statistics().forecast_skill(measured, draws),
+    "forecast_coverage": lambda measured, draws: _statistics().forecast_coverage(measured, draws),
 }
+
+
+def _errors(measured: list, draws: list) -> list[float]:
+    return _statistics().forecast_errors(measured, draws).tolist()
 
 
 def forecast_quality(measured: list, draws: list, forecast: str) -> float:
@@ -137,11 +156,9 @@ def compare_values(sample: list, reference: list, comparison: str, margin: float
     Raises:
         NotEvaluable: If a group is empty, or a value is not a finite number.
     """
-    groups = []
     for values in (sample, reference):
         reduce_values(values, "count")  # refuses what is no number
-        groups.append(np.asarray(values, dtype=np.float64))
-    return COMPARISONS[comparison](*groups, margin)
+    return COMPARISONS[comparison](sample, reference, margin)
 
 
 def reduce_values(values: list, reducer: str) -> float:
@@ -160,18 +177,19 @@ def reduce_values(values: list, reducer: str) -> float:
     """
     if not values:
         raise NotEvaluable("the selector finds nothing")
-    if not _all_finite_floats(values):
+    # The quick way to see that all are finite floats; where it does not, each is looked at.
+    if list(map(type, values)).count(float) < len(values) or not math.isfinite(sum(values)):
         for value in values:
             if not is_finite_number(value):
                 raise NotEvaluable(f"expected finite numbers, found {shown(value)}")
-    result = REDUCERS[reducer](np.asarray(values, dtype=np.float64))
+        values = list(map(float, values))
+    try:
+        result = REDUCERS[reducer](values)
+    except OverflowError:
+        result = math.inf
     if not math.isfinite(result):
         raise NotEvaluable(f"the {reducer} of {len(values)} numbers up to {max(map(abs, values)):.3g} overflows")
     return result
-
-
-def _all_finite_floats(values: list) -> bool:
-    return set(map(type, values)) == {float} and all(map(math.isfinite, values))
 
 
 def is_finite_number(value: object) -> bool:

@@ -3,6 +3,7 @@
 import enum
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 
 
 class Status(enum.Enum):
@@ -46,7 +47,7 @@ class Claim:
     file: str = ""  # the claims file
     line: int = 0  # of its id in that file
 
-    @property
+    @cached_property
     def number(self) -> Decimal:
         """The stated value, exactly as printed."""
         return Decimal(self.stated)
@@ -56,7 +57,7 @@ class Claim:
         """What stands behind the number."""
         return "%" if self.unit == "percent" else self.unit
 
-    @property
+    @cached_property
     def last_digit(self) -> Decimal:
         """One unit of the last printed digit."""
         return Decimal(1).scaleb(self.number.as_tuple().exponent)

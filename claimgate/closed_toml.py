@@ -2,6 +2,7 @@
 
 import re
 from decimal import Decimal, InvalidOperation
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import tomli
@@ -12,7 +13,7 @@ from claimgate.errors import InputError, shown
 PUBLISHED, FLOOR, NUMERALS = "published.toml", "floor.toml", "numerals.toml"
 REVIEWED, FINDINGS, DOCUMENTS = "reviewed.toml", "findings.toml", "documents.toml"
 MAX_BYTES = 8 * 2**20
-_ID_LINE = re.compile(r"\s*id\s*=")
+_ID_LINE = re.compile(r"^[ \t]*id[ \t]*=", re.MULTILINE)
 
 
 def read_toml(path: Path) -> dict:
@@ -27,28 +28,46 @@ def read_toml(path: Path) -> dict:
     Raises:
         InputError: If it is missing, no regular file, larger than `MAX_BYTES` or does not parse.
     """
+    return read_toml_text(path)[0]
+
+
+def read_toml_text(path: Path) -> tuple[dict, str]:
+    """Read a TOML file that is also told by its lines.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Its document and its text.
+
+    Raises:
+        InputError: As for `read_toml`.
+    """
     path = Path(path)
     if not path.is_file() or path.stat().st_size > MAX_BYTES:
         raise InputError(f"{path}: expected a regular file of at most {MAX_BYTES} bytes")
     try:
-        return tomli.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        return tomli.loads(text), text
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: expected a TOML file, got one that does not parse: {shown(str(error))}") from error
 
 
-def id_lines(path: Path, n: int) -> list[int]:
+def id_lines(text: str, n: int) -> list[int]:
     """Find the lines on which the tables of a file name themselves.
 
     Args:
-        path: A file that parses.
+        text: Of a file that parses.
         n: How many tables it has.
 
     Returns:
         Line numbers, shape [n]; all 0 if the file is laid out so that they cannot be told.
     """
-    lines = Path(path).read_text(encoding="utf-8").splitlines()
-    found = [number for number, line in enumerate(lines, start=1) if _ID_LINE.match(line)]
-    return found if len(found) == n else [0] * n
+    starts = [match.start() for match in _ID_LINE.finditer(text)]
+    if len(starts) != n:
+        return [0] * n
+    breaks = (text.count("\n", *ends) for ends in pairwise([0, *starts]))
+    return list(accumulate(breaks, initial=1))[1:]
 
 
 def filled_table(table: object, required: set[str], optional: dict, texts: set[str]) -> dict:
@@ -68,13 +87,14 @@ def filled_table(table: object, required: set[str], optional: dict, texts: set[s
     """
     if not isinstance(table, dict):
         raise InputError(f"expected a table with the keys {', '.join(sorted(required))}, got {shown(table)}")
-    for key in sorted(required - table.keys()):
-        raise InputError(f"key {key!r} is missing")
-    for key in sorted(table.keys() - required - optional.keys()):
-        raise InputError(f"unknown key {shown(key)}; expected: {', '.join(sorted({*required, *optional}))}")
-    for key in sorted(texts & table.keys()):
-        if not isinstance(table[key], str) or not table[key].strip():
-            raise InputError(f"expected {key} to be a text that is not empty, got {shown(table[key])}")
+    if missing := required - table.keys():
+        raise InputError(f"key {min(missing)!r} is missing")
+    if unknown := table.keys() - required - optional.keys():
+        raise InputError(f"unknown key {shown(min(unknown))}; expected: {', '.join(sorted({*required, *optional}))}")
+    empty = [key for key in texts & table.keys() if not isinstance(table[key], str) or not table[key].strip()]
+    if empty:
+        key = min(empty)
+        raise InputError(f"expected {key} to be a text that is not empty, got {shown(table[key])}")
     return optional | table
 
 

@@ -1,17 +1,13 @@
 """The command line: `claimgate`, or `python -m claimgate`."""
 
 import argparse
-import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from claimgate.errors import InputError
-from claimgate.files import write_text_atomically
-from claimgate.floor import raise_floor
 from claimgate.project import KINDS, NAME, Project, find_root, load_project
-from claimgate.report import FORMATS, as_table, summary
+from claimgate.report import FORMATS, summary
 from claimgate.verification import Verification
 
 EPILOG = """exit codes:
@@ -33,7 +29,8 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         The exit code; see `EPILOG`.
     """
-    options = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    options = _parser(next(iter(words), None)).parse_args(words)
     try:
         if options.run is _init:
             return _init(options)
@@ -55,6 +52,8 @@ def _gate(project: Project, **given):
 def _check(options: argparse.Namespace, project: Project) -> int:
     gate = _gate(project, only=options.only, base=options.base)
     if options.raise_floor:
+        from claimgate.floor import raise_floor
+
         print("\n".join(raise_floor(gate.claims, gate.counts())))
         return 0
     verification = gate.verify()
@@ -66,7 +65,11 @@ def _print(verification: Verification, options: argparse.Namespace) -> None:
     if options.quiet:
         print(summary(verification))
     elif options.format == "table" and sys.stdout.isatty():
-        width = shutil.get_terminal_size().columns
+        from shutil import get_terminal_size
+
+        from claimgate.report.table import as_table
+
+        width = get_terminal_size().columns
         print(as_table(verification, options.verbose, colour=True, width=width), end="")
     else:
         print(FORMATS[options.format](verification, options.verbose), end="")
@@ -82,7 +85,7 @@ def _coverage(options: argparse.Namespace, project: Project) -> int:
 
     verified = _gate(project, documents=None).verify()
     if verified.exit_code:
-        print(as_table(verified, verbose=False), end="")
+        print(FORMATS[options.format](verified, False), end="")
         print("the paper is not compiled from claims that do not hold", file=sys.stderr)
         return verified.exit_code
     try:
@@ -92,15 +95,17 @@ def _coverage(options: argparse.Namespace, project: Project) -> int:
         return CANNOT_BE_JUDGED
     claims = project.root / project.claims
     printed = {claim.stated for claim in load_claims(claims, project)}
-    found = coverage_of(compiled.plain, compiled.marked, claims, printed)
+    found = coverage_of(compiled.plain, compiled.marked, claims, printed, compiled.unseen)
     lines = written_lines(project.root, project.locked) | made_lines(project.root, project.locked)
     sentences = judge_paper_sources(project.root, project) + judge_locks(claims, lines)
     verification = Verification({"coverage": found.verdicts(), "sentences": sentences})
-    print(as_table(verification, verbose=True), end="")
+    print(FORMATS[options.format](verification, True), end="")
     return verification.exit_code
 
 
 def _sentences(options: argparse.Namespace, project: Project) -> int:
+    from dataclasses import replace
+
     gate = _gate(project)
     if project.paper is not None:
         from claimgate.papers.compiled import CannotCompile, compile_paper
@@ -131,6 +136,8 @@ def _seal(options: argparse.Namespace, project: Project) -> int:
 
 
 def _report(options: argparse.Namespace, project: Project) -> int:
+    from claimgate.files import write_text_atomically
+
     verification = _gate(project).verify()
     asked = {name: path for name in FILES if (path := getattr(options, name)) is not None}
     for name, path in (asked or {name: project.root / DEFAULTS[name] for name in DEFAULTS}).items():
@@ -159,7 +166,9 @@ FILES = ("html", "badge", "junit", "markdown", "json", "latex")
 DEFAULTS = {"html": "build/report.html", "badge": "build/badge.svg"}
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(word: str | None = None) -> argparse.ArgumentParser:
+    # Where the first word is a command, the others are not looked at: to describe them all takes longer than to read
+    # a hundred records.
     form = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
         prog="claimgate",
@@ -169,36 +178,69 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, (run, text, describe) in COMMANDS.items():
+        if word not in COMMANDS or word == name:
+            command = commands.add_parser(name, help=text, description=text, epilog=EPILOG, formatter_class=form)
+            command.set_defaults(run=run)
+            if run is not _init:
+                told = f"the folder with {NAME} (default: this one or one above it)"
+                command.add_argument("--root", type=Path, metavar="DIR", help=told)
+            describe(command)
+    return parser
 
-    def add(name: str, run: Callable, text: str) -> argparse.ArgumentParser:
-        command = commands.add_parser(name, help=text, description=text, epilog=EPILOG, formatter_class=form)
-        command.set_defaults(run=run)
-        if run is not _init:
-            command.add_argument(
-                "--root", type=Path, metavar="DIR", help=f"the folder with {NAME} (default: this one or one above it)"
-            )
-        return command
 
-    command = add("init", _init, "start a small paper under the gate: one record, two claims, workflow, hook")
+def _describe_init(command: argparse.ArgumentParser) -> None:
     command.add_argument("folder", nargs="?", type=Path, default=Path(), help="where (default: here)")
     command.add_argument("--paper", choices=KINDS, default="markdown", help="what it is written in")
-    command = add("check", _check, "check every claim, record and accepted sentence")
+
+
+def _describe_check(command: argparse.ArgumentParser) -> None:
     command.add_argument("--only", metavar="IDS", help="ids to check, as shell patterns: 'main.*,extra.f1'")
     command.add_argument("--base", metavar="REF", help="also list what changed in the rules since a branch or commit")
-    command.add_argument("--format", choices=FORMATS, default="table", help="of the report on standard output")
+    _describe_format(command)
     command.add_argument("-v", "--verbose", action="store_true", help="show all, with sentences, selectors, raw values")
     command.add_argument("-q", "--quiet", action="store_true", help="print the summary only")
     command.add_argument("--raise-floor", action="store_true", help="never again accept fewer claims than now")
-    add("coverage", _coverage, "compile the paper: is every numeral of it bound to a claim?")
-    command = add("sentences", _sentences, "show what is written differently since it was accepted")
+
+
+def _describe_sentences(command: argparse.ArgumentParser) -> None:
     command.add_argument("--accept", action="store_true", help="accept what is shown, if every claim holds")
-    command = add("diff", _diff, "list what a change does to the rules it is judged by")
+
+
+def _describe_diff(command: argparse.ArgumentParser) -> None:
     command.add_argument("--base", metavar="REF", required=True, help="a branch or commit")
-    command.add_argument("--format", choices=FORMATS, default="table", help="of the report on standard output")
-    add("seal", _seal, "seal the records after a deliberate change; print what changed")
-    command = add("report", _report, f"write reports (default: {' and '.join(DEFAULTS.values())})")
+    _describe_format(command)
+
+
+def _describe_report(command: argparse.ArgumentParser) -> None:
     for name in FILES:
         command.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"write the {name} report")
-    command = add("explain", _explain, "show how a claim's value comes about, step by step, and where it is printed")
+
+
+def _describe_explain(command: argparse.ArgumentParser) -> None:
     command.add_argument("id", metavar="ID", help="of a claim")
-    return parser
+
+
+def _describe_format(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--format", choices=FORMATS, default="table", help="of the report on standard output")
+
+
+def _describe_nothing(command: argparse.ArgumentParser) -> None:
+    pass
+
+
+# Name to what it runs, what it is, and what describes its options.
+COMMANDS: dict[str, tuple[Callable, str, Callable[[argparse.ArgumentParser], None]]] = {
+    "init": (_init, "start a small paper under the gate: one record, two claims, workflow, hook", _describe_init),
+    "check": (_check, "check every claim, record and accepted sentence", _describe_check),
+    "coverage": (_coverage, "compile the paper: is every numeral of it bound to a claim?", _describe_format),
+    "sentences": (_sentences, "show what is written differently since it was accepted", _describe_sentences),
+    "diff": (_diff, "list what a change does to the rules it is judged by", _describe_diff),
+    "seal": (_seal, "seal the records after a deliberate change; print what changed", _describe_nothing),
+    "report": (_report, f"write reports (default: {' and '.join(DEFAULTS.values())})", _describe_report),
+    "explain": (
+        _explain,
+        "show how a claim's value comes about, step by step, and where it is printed",
+        _describe_explain,
+    ),
+}

@@ -14,6 +14,7 @@ from claimgate.closed_toml import NUMERALS
 from claimgate.errors import InputError, shown
 from claimgate.pdf_text import pdf_text
 from claimgate.typed import Exemption, load_exemptions, objections, unlisted, used
+from claimgate.unseen import unseen_text
 
 MAX_WAIVED = 0.05  # of all numerals that state something
 _KINDS = {"⟦": "claim", "⟬": "audited", "⟨": "waived", "⦃": "formula", "⟪": "rule"}
@@ -66,7 +67,8 @@ class Coverage:
             _verdict(
                 "typed quantities",
                 not self.objections,
-                "no numeral of another kind, nothing that changes a claim beside it, no number in a formula unlisted",
+                "no numeral of another kind, nothing that changes a claim beside it, no number in a formula unlisted, "
+                "nothing that nobody reads",
                 f"{len(self.objections)}: {'; '.join(self.objections[:10])}",
             ),
             *(_judge_exemption(exemption, n) for exemption, n in self.exemptions),
@@ -88,10 +90,13 @@ def measure_coverage(paper: Path, marked: Path, claims: Path, printed: set[str] 
     Raises:
         InputError: If a PDF cannot be read, marks do not close, or `numerals.toml` is malformed.
     """
-    return coverage_of(pdf_text(Path(paper)), pdf_text(Path(marked)), Path(claims), printed)
+    plain, text = pdf_text(Path(paper)), pdf_text(Path(marked))
+    return coverage_of(plain, text, Path(claims), printed, tuple(unseen_text(Path(paper))))
 
 
-def coverage_of(plain: str, text: str, claims: Path, printed: set[str] | None = None) -> Coverage:
+def coverage_of(
+    plain: str, text: str, claims: Path, printed: set[str] | None = None, unseen: tuple[str, ...] = ()
+) -> Coverage:
     """Tell every numeral of a paper by its two texts.
 
     Args:
@@ -99,6 +104,7 @@ def coverage_of(plain: str, text: str, claims: Path, printed: set[str] | None = 
         text: The same with marks.
         claims: As for `measure_coverage`; without a `numerals.toml` nothing is exempt.
         printed: Likewise.
+        unseen: From `unseen.unseen_text`.
 
     Returns:
         The coverage.
@@ -108,7 +114,7 @@ def coverage_of(plain: str, text: str, claims: Path, printed: set[str] | None = 
     """
     exemptions = load_exemptions(claims / NUMERALS) if (claims / NUMERALS).is_file() else []
     found = tell_numerals(text, names_of(exemptions), _differing(plain, text))
-    broken = [*objections(text), *unlisted(exemptions, text), *_odd_marks(plain, text, printed)]
+    broken = [*unseen, *objections(text), *unlisted(exemptions, text), *_odd_marks(plain, text, printed)]
     return replace(
         found, objections=tuple(broken), exemptions=tuple(zip(exemptions, used(exemptions, text), strict=True))
     )

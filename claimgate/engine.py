@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Generator, Iterable
 from contextlib import ExitStack, contextmanager, suppress
 from decimal import Decimal
+from itertools import chain
 
 from claimgate.checks import (
     UNITS,
@@ -65,6 +66,9 @@ def fits_at_hand(asked: Iterable[tuple[str, str, str | None]], records: SealedRe
         Nothing; the fits are forgotten when the block ends.
     """
     fits = records.project.fits
+    if not fits:
+        yield
+        return
     groups: dict[SharedFit, list[list]] = defaultdict(list)
     for name, expression, quantity in dict.fromkeys(asked):
         for fit, items_of in fits.get(quantity, ()):
@@ -118,10 +122,10 @@ def recompute(claim: Claim, records: SealedRecords) -> tuple[float, tuple[float,
         Disagreement: If values that must be the same differ.
     """
     per_record = [_values(claim, name, records) for name in claim.records]
-    values = [value for values in per_record for value in values]
+    values = tuple(chain.from_iterable(per_record))
     factor = UNITS[claim.unit]
     if claim.draws is not None:
-        return forecast_quality(values, _paired_draws(claim, records), claim.reduce) * factor, tuple(values)
+        return forecast_quality(values, _paired_draws(claim, records), claim.reduce) * factor, values
     if claim.reference:
         others = [_values(claim, name, records) for name in claim.reference]
         if claim.paired_on is not None:
@@ -129,9 +133,9 @@ def recompute(claim: Claim, records: SealedRecords) -> tuple[float, tuple[float,
         groups = [[reduce_values(values, claim.within) for values in group] for group in (per_record, others)]
         margin = float(claim.margin) / factor if claim.margin else 0.0
         found = compare_values(*groups, claim.reduce, margin)
-        return found * (1 if claim.reduce == "equivalence_p" else factor), tuple(values)
+        return found * (1 if claim.reduce == "equivalence_p" else factor), values
     to_reduce = values if claim.within is None else [reduce_values(values, claim.within) for values in per_record]
-    return reduce_values(to_reduce, claim.reduce) * factor, tuple(values)
+    return reduce_values(to_reduce, claim.reduce) * factor, values
 
 
 def _paired_draws(claim: Claim, records: SealedRecords) -> list:
@@ -168,6 +172,8 @@ def _values(claim: Claim, name: str, records: SealedRecords) -> list:
 
 
 def _selected(expression: str, name: str, records: SealedRecords, quantity: str | None = None) -> list:
+    if (answer := records.answers.get((name, expression, quantity))) is not None:
+        return answer
     _, problem = records.get(name)
     if problem is not None:
         raise _Unusable(problem[0], f"{name}: {problem[1]}")
@@ -175,7 +181,7 @@ def _selected(expression: str, name: str, records: SealedRecords, quantity: str 
 
 
 def select_quantities(records: SealedRecords, name: str, expression: str, quantity: str | None) -> list:
-    """Select from a record that can be used, and recompute one quantity from each item.
+    """Select from a record that can be used, and recompute one quantity from each item; once, for many ask the same.
 
     Args:
         records: Our frozen records.
@@ -184,17 +190,16 @@ def select_quantities(records: SealedRecords, name: str, expression: str, quanti
         quantity: One of the project's; None takes the items themselves.
 
     Returns:
-        One value per item.
+        One value per item; the list must not be changed.
     """
-
-    def selected(document: object) -> list:
-        return select(expression, document, name)
-
-    def recomputed(document: object) -> list:
-        items = records.remembered(name, (expression, None), selected)
-        return quantities_of(items, quantity, name, records.project.quantities)
-
-    return records.remembered(name, (expression, quantity), selected if quantity is None else recomputed)
+    key = (name, expression, quantity)
+    if key not in records.answers:
+        if quantity is None:
+            records.answers[key] = select(expression, records.get(name)[0], name)
+        else:
+            items = select_quantities(records, name, expression, None)
+            records.answers[key] = quantities_of(items, quantity, name, records.project.quantities)
+    return records.answers[key]
 
 
 def quantities_of(items: list, quantity: str | None, where: str, known: dict[str, Quantity]) -> list:

@@ -4,8 +4,6 @@ import contextlib
 import errno
 import hashlib
 import os
-import socket
-import tempfile
 from collections.abc import Generator
 from pathlib import Path
 
@@ -113,6 +111,8 @@ def clear_leftovers(folder: Path) -> None:
         found = [path for path in folder.iterdir() if path.suffix == ".part" and path.name.startswith(".")]
         if not found:
             return
+        import tempfile  # what reads and writes nothing need not load it
+
         descriptor, probe = tempfile.mkstemp(dir=folder, prefix=f".probe{_owner(os.getpid())}", suffix=".part")
         now = os.fstat(descriptor).st_mtime
         os.close(descriptor)
@@ -127,6 +127,8 @@ _CLEARED: set[Path] = set()  # folders this process has looked through
 
 def _owner(pid: int) -> str:
     # Processes are counted by machine, and in containers by namespace.
+    import socket
+
     namespace = Path("/proc/self/ns/pid")
     inode = namespace.stat().st_ino if namespace.exists() else 0
     machine = hashlib.sha256(f"{socket.gethostname()} {inode}".encode()).hexdigest()[:12]
@@ -152,6 +154,8 @@ def _is_alive(pid: int) -> bool:
 
 
 def _new_file_beside(target: Path) -> Path:
+    import tempfile
+
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.parent.absolute() not in _CLEARED:
         clear_leftovers(target.parent)

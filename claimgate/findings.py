@@ -13,7 +13,7 @@ from pathlib import Path
 
 from claimgate.checks import Disagreement, NotEvaluable
 from claimgate.claim import Claim, Status, Verdict
-from claimgate.closed_toml import FINDINGS, decimal_number, filled_table, id_lines, read_toml
+from claimgate.closed_toml import FINDINGS, decimal_number, filled_table, id_lines, read_toml_text
 from claimgate.engine import recompute
 from claimgate.errors import InputError, choose, shown
 from claimgate.records import SealedRecords
@@ -81,13 +81,13 @@ def load_findings(folder: Path, claims: list[Claim]) -> list[Finding]:
         InputError: If it is malformed, a word does not say its relation, or a claim is unknown.
     """
     path = Path(folder) / FINDINGS
-    document = read_toml(path) if path.is_file() else {}
+    document, text = read_toml_text(path) if path.is_file() else ({}, "")
     tables = document.pop("finding", [])
     if document or not isinstance(tables, list):
         raise InputError(f"{path}: expected [[finding]] tables and nothing else")
     known = {claim.id for claim in claims}
     found = []
-    for table, line in zip(tables, id_lines(path, len(tables)) if tables else [], strict=True):
+    for table, line in zip(tables, id_lines(text, len(tables)), strict=True):
         try:
             found.append(_finding(table, known, str(path), line))
         except InputError as error:

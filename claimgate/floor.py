@@ -1,20 +1,23 @@
 """The floor under the number of claims: nothing that was checked once may go unchecked unnoticed."""
 
-import re
+import functools
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from claimgate.claim import Claim, Status, Verdict
 from claimgate.closed_toml import FLOOR, read_toml
 from claimgate.errors import InputError, shown
-from claimgate.files import write_text_atomically
-from claimgate.findings import Finding
-from claimgate.published.row import Row
+from claimgate.seeds import variant_of
+
+if TYPE_CHECKING:
+    from claimgate.findings import Finding
+    from claimgate.published.row import Row
 
 _HEAD = "# The least there must be of each kind. Raised by `--raise-floor`, lowered only by hand.\n"
 
 
-def count(claims: list[Claim], rows: list[Row], findings: list[Finding], n_bound: int) -> dict[str, int]:
+def count(claims: list[Claim], rows: list["Row"], findings: list["Finding"], n_bound: int) -> dict[str, int]:
     """Count what the floor holds.
 
     Args:
@@ -47,8 +50,13 @@ def seeds_of_least(claim: Claim) -> int:
     Returns:
         Of its variant with the fewest, how many; a record that is no run counts as many.
     """
-    runs = [name for name in (*claim.records, *claim.reference) if "_seed" in name]
-    return min(Counter(re.sub(r"_seed\d+", "", name) for name in runs).values(), default=10**6)
+    return _least((*claim.records, *claim.reference))
+
+
+@functools.cache  # many claims read the same records
+def _least(names: tuple[str, ...]) -> int:
+    runs = (variant_of(name) for name in names if "_seed" in name)
+    return min(Counter(runs).values(), default=10**6)
 
 
 def load_floor(folder: Path) -> dict[str, int]:
@@ -103,6 +111,8 @@ def raise_floor(folder: Path, counts: dict[str, int]) -> list[str]:
     Returns:
         One line per kind.
     """
+    from claimgate.files import write_text_atomically
+
     path = Path(folder) / FLOOR
     before = load_floor(folder) if path.is_file() else {}
     after = {kind: max(n, before.get(kind, 0)) for kind, n in counts.items()}

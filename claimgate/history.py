@@ -1,7 +1,6 @@
 """The commits that records name, held against the history at hand."""
 
 import datetime
-import subprocess
 from pathlib import Path
 
 from claimgate.errors import shown
@@ -16,9 +15,11 @@ def commit_times(folder: Path) -> dict[str, int] | None:
     Returns:
         Full hash to seconds since 1970; None without git, or outside a checkout.
     """
+    from subprocess import CalledProcessError
+
     try:
         lines = git(folder, "rev-list", "--timestamp", "HEAD").splitlines()
-    except (OSError, subprocess.CalledProcessError):
+    except (OSError, CalledProcessError):
         return None
     return {commit: int(seconds) for seconds, commit in map(str.split, lines)}
 
@@ -35,22 +36,35 @@ def is_shallow(folder: Path) -> bool:
     return git(folder, "rev-parse", "--is-shallow-repository") == "true"
 
 
+def names_commit(record: object) -> bool:
+    """Say whether a record tells the commit it was made at.
+
+    Args:
+        record: The record. By convention `provenance.code.commit` names the commit it was made at,
+            `provenance.training_commits` others, and `provenance.finished_utc` when.
+
+    Returns:
+        True if there is such a key, whatever stands there.
+    """
+    provenance = record.get("provenance") if isinstance(record, dict) else None
+    code = provenance.get("code") if isinstance(provenance, dict) else None
+    return isinstance(code, dict) and "commit" in code
+
+
 def history_disagreements(record: object, times: dict[str, int]) -> list[str]:
     """Hold a record against history.
 
     Args:
-        record: The record. By convention `provenance.code.commit` names the commit it was made at,
-            `provenance.training_commits` others, and `provenance.finished_utc` when; one that names none is not judged.
+        record: The record; one that names no commit (see `names_commit`) is not judged.
         times: As from `commit_times`.
 
     Returns:
         One line for each commit that is not there, or that came after the record.
     """
-    provenance = record.get("provenance") if isinstance(record, dict) else None
-    code = provenance.get("code") if isinstance(provenance, dict) else None
-    if not isinstance(code, dict) or "commit" not in code:
+    if not names_commit(record):
         return []
-    commit, finished = code["commit"], provenance.get("finished_utc")
+    provenance = record["provenance"]
+    commit, finished = provenance["code"]["commit"], provenance.get("finished_utc")
     commits = dict.fromkeys(map(str, [commit or "unknown", *provenance.get("training_commits", ())]))
     found = [f"commit {one} is not in the history at hand" for one in commits if one not in times]
     if commit in times and finished is not None:
@@ -73,5 +87,7 @@ def git(root: Path, *arguments: str) -> str:
     Returns:
         What it prints, without white space at the ends.
     """
+    import subprocess  # only records that name commits need it
+
     done = subprocess.run(["git", "-C", str(root), *arguments], check=True, capture_output=True, text=True)
     return done.stdout.strip()

@@ -16,7 +16,7 @@ from claimgate.closed_toml import (
     decimal_number,
     filled_table,
     id_lines,
-    read_toml,
+    read_toml_text,
 )
 from claimgate.errors import InputError, choose, shown
 from claimgate.manifest import is_record_name
@@ -34,6 +34,7 @@ _OTHERS = (
 
 _ID = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+")
 _TEXTS = ("id", "sentence", "place", "select", "reduce", "check", "stated", "tolerance", "reason")
+_REQUIRED = {*_TEXTS, "records"}
 _OPTIONAL = {
     "quantity": None,
     "within": None,
@@ -75,26 +76,28 @@ def load_claims(folder: Path, project: Project) -> list[Claim]:
 
 
 def _load_file(file: Path, project: Project) -> list[Claim]:
-    document = read_toml(file)
+    document, text = read_toml_text(file)
     shared, tables = document.pop("records", None), document.pop("claim", None)
     if document or not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise InputError(f"{file}: expected [[claim]] tables and an optional top-level `records`, nothing else")
-    numbered = enumerate(zip(tables, id_lines(file, len(tables)), strict=True), start=1)
-    return [_claim(table, shared, file, number, line, project) for number, (table, line) in numbered]
+    shared = {} if shared is None else {"records": shared}
+    claims, name = [], str(file)
+    for table, line in zip(tables, id_lines(text, len(tables)), strict=True):
+        try:
+            claims.append(_claim(shared | table, name, line, project))
+        except InputError as error:
+            where = f"{file}, claim {len(claims) + 1} ({shown(table.get('id', 'no id'))})"
+            raise InputError(f"{where}: {error}") from error
+    return claims
 
 
-def _claim(table: dict, shared_records: object, file: Path, number: int, line: int, project: Project) -> Claim:
-    where = f"{file}, claim {number} ({shown(table.get('id', 'no id'))})"
-    shared = {} if shared_records is None else {"records": shared_records}
-    try:
-        table = filled_table(shared | table, required={*_TEXTS, "records"}, optional=_OPTIONAL, texts=_ALL_TEXTS)
-        records, reference = (_paths(table.pop(key), key) for key in ("records", "reference"))
-        if not records:
-            raise InputError("expected records to be a list of at least one path, got []")
-        claim = Claim(records=records, reference=reference, file=str(file), line=line, **table)
-        _validate(claim, project)
-    except InputError as error:
-        raise InputError(f"{where}: {error}") from error
+def _claim(table: dict, file: str, line: int, project: Project) -> Claim:
+    table = filled_table(table, required=_REQUIRED, optional=_OPTIONAL, texts=_ALL_TEXTS)
+    table["records"], table["reference"] = (_paths(table[key], key) for key in ("records", "reference"))
+    if not table["records"]:
+        raise InputError("expected records to be a list of at least one path, got []")
+    claim = Claim(**table, file=file, line=line)
+    _validate(claim, project)
     return claim
 
 
@@ -132,7 +135,8 @@ def _validate(claim: Claim, project: Project) -> None:
         raise InputError(f"expected unit '', '%', 'points' or 'percent', got {shown(claim.unit)}")
     _validate_numbers(claim)
     compiled(claim.select)
-    accepted_interval(claim)
+    if claim.check != "equals":  # which takes any tolerance
+        accepted_interval(claim)
 
 
 def _validate_forecast(claim: Claim) -> None:

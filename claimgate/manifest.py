@@ -1,10 +1,11 @@
 """SHA256SUMS: the seal over frozen records, in the format of the `sha256sum` program."""
 
+import functools
+import os
 import re
 from pathlib import Path
 
 from claimgate.errors import InputError, shown
-from claimgate.files import sha256_file, write_text_atomically
 from claimgate.record_formats import READERS
 
 NAME = "SHA256SUMS"
@@ -13,6 +14,7 @@ _NAME = re.compile(rf"(?:{_WORD}/)*{_WORD}\.(?:{'|'.join(READERS)})")
 _LINE = re.compile(rf"([0-9a-f]{{64}})  ({_NAME.pattern})")
 
 
+@functools.cache  # many claims name the same records
 def is_record_name(name: str) -> bool:
     """Say whether a path can name a record.
 
@@ -63,10 +65,15 @@ def frozen_records(folder: Path, unclaimed: tuple[str, ...] = ()) -> list[str]:
     Returns:
         Sorted relative paths.
     """
-    folder = Path(folder)
-    paths = (path.relative_to(folder) for path in folder.rglob("*") if path.suffix[1:] in READERS)
-    found = (path for path in paths if not any(part.startswith(".") for part in path.parts))
-    return sorted(path.as_posix() for path in found if path.stem.rpartition(".")[2] not in unclaimed)
+    top, found = str(folder), []
+    for place, folders, files in os.walk(top):
+        below = place[len(top) :].replace(os.sep, "/").strip("/")
+        folders[:] = (name for name in folders if not name.startswith("."))
+        for name in (*folders, *files):
+            stem, _, kind = name.rpartition(".")
+            if stem and kind in READERS and not name.startswith(".") and stem.rpartition(".")[2] not in unclaimed:
+                found.append(f"{below}/{name}" if below else name)
+    return sorted(found)
 
 
 def freeze(folder: Path, unclaimed: tuple[str, ...] = ()) -> list[str]:
@@ -83,6 +90,8 @@ def freeze(folder: Path, unclaimed: tuple[str, ...] = ()) -> list[str]:
         InputError: If the folder does not exist, a record has a name that no claim could give, or the old manifest is
             malformed.
     """
+    from claimgate.files import sha256_file, write_text_atomically
+
     if not Path(folder).is_dir():
         raise InputError(f"{folder}: expected a folder of records, found none")
     target = Path(folder) / NAME

@@ -8,7 +8,6 @@ that are taken: what happens to be installed changes nothing.
 """
 
 import importlib
-import json
 import re
 import sys
 from collections.abc import Callable, Iterable
@@ -235,6 +234,8 @@ def _quantities(own: dict[str, Quantity], packages: tuple[str, ...]) -> dict[str
 
 
 def _schemas_in(folder: Path) -> Callable[[str], dict]:
+    import json
+
     def schema_for(name: str) -> dict:
         path = folder / f"{group_of(name)}.json"
         if not path.is_file():

@@ -1,18 +1,17 @@
-"""Record files to documents that JMESPath selects from: JSON, CSV, Parquet, and NumPy's .npy and .npz.
+"""Record files to documents that JMESPath selects from: JSON, JSON Lines, CSV, Parquet, and NumPy's .npy and .npz.
 
 | format | document |
 | --- | --- |
 | `.json` | itself |
+| `.jsonl` | `{"rows": [one for each line]}` |
 | `.csv`, `.parquet` | `{"rows": [{column: value}], "columns": {column: [value]}}`; an empty cell is null |
 | `.npy` | `{"values": nested lists, "shape": [...]}` |
 | `.npz` | `{name: {"values", "shape"}}` |
 """
 
-import csv
 import io
 import re
 from collections.abc import Callable
-from zipfile import BadZipFile
 
 from claimgate import strict_json
 from claimgate.errors import InputError, shown
@@ -45,7 +44,14 @@ def parse_record(content: bytes, name: str) -> object:
         raise InputError("not UTF-8 text") from error
 
 
+def _json_lines(content: bytes, name: str) -> dict:
+    lines = enumerate(content.removesuffix(b"\n").split(b"\n") if content else (), start=1)
+    return {"rows": [strict_json.loads(line, f"{name}, line {number}") for number, line in lines]}
+
+
 def _csv(content: bytes, name: str) -> dict:
+    import csv
+
     text = content.decode("utf-8-sig")
     try:
         header, *lines = [line for line in csv.reader(io.StringIO(text, newline=""), strict=True) if line] or [[]]
@@ -95,6 +101,8 @@ def _npy(content: bytes, name: str) -> dict:
 
 
 def _npz(content: bytes, name: str) -> dict:
+    from zipfile import BadZipFile
+
     import numpy as np
 
     try:
@@ -112,6 +120,7 @@ def _array(array, name: str) -> dict:
 
 READERS: dict[str, Callable[[bytes, str], object]] = {
     "json": strict_json.loads,
+    "jsonl": _json_lines,
     "csv": _csv,
     "parquet": _parquet,
     "npy": _npy,

@@ -1,7 +1,8 @@
 """Sealed records, read once; where one cannot be used, the reason."""
 
 import hashlib
-from collections.abc import Callable
+import os
+import re
 from functools import cached_property
 from pathlib import Path
 
@@ -10,7 +11,6 @@ from claimgate.errors import InputError, shown
 from claimgate.manifest import NAME, frozen_records, read_manifest
 from claimgate.project import Project
 from claimgate.record_formats import READERS, LibraryMissing, parse_record
-from claimgate.schema import violations
 
 MAX_BYTES = 64 * 2**20  # of one record; the largest there is has a few
 
@@ -34,10 +34,11 @@ class SealedRecords:
         self._folder = Path(folder).resolve()
         self._sealed = read_manifest(folder)
         self._contents: dict[str, bytes] = {}  # not parsed yet
+        self._folders: dict[str, str] = {}  # of records, by name, with links followed
         self._digests: dict[str, str] = {}  # SHA-256 of what was read
         self._records: dict[str, object] = {}
         self._problems: dict[str, tuple[Status, str]] = {}
-        self._answers: dict[tuple, list] = {}
+        self.answers: dict[tuple, list] = {}  # to what was asked of them: see `engine.select_quantities`
 
     @cached_property
     def sealed_names(self) -> list[str]:
@@ -65,21 +66,18 @@ class SealedRecords:
             self._parse(name)
         return self._records.get(name), self._problems.get(name)
 
-    def remembered(self, name: str, question: tuple, answer: Callable[[object], list]) -> list:
-        """Ask something of a record once; many claims ask the same.
+    def seeds_of(self, variant: str) -> list[str]:
+        """List the sealed records of one variant.
 
         Args:
-            name: Path relative to the folder of records, of a record that `get` returns.
-            question: What is asked: equal questions have equal answers.
-            answer: Computes it from the parsed record.
+            variant: As in "alpha_map/resnet18_cifar10.small".
 
         Returns:
-            The answer, which must not be changed.
+            Names relative to the folder of records, by seed.
         """
-        key = (name, *question)
-        if key not in self._answers:
-            self._answers[key] = answer(self._records[name])
-        return self._answers[key]
+        stem, _, scale = variant.rpartition(".")
+        pattern = re.compile(re.escape(stem) + r"_seed\d+\." + re.escape(scale) + r"\.json")
+        return [name for name in self.sealed_names if name.startswith(stem) and pattern.fullmatch(name)]
 
     def verdicts(self, needed: set[str]) -> list[Verdict]:
         """Judge the files: all that are sealed, all that claims need, and all that lie in the folder.
@@ -106,19 +104,30 @@ class SealedRecords:
         # Read once: what is hashed is what is parsed.
         if name in self._digests:
             return True
-        path = (self._folder / name).resolve()
-        if not path.is_relative_to(self._folder):
+        path = self._path(name)
+        if path is None:
             self._problems[name] = (Status.MALFORMED, "leads out of the folder of records")
         elif name.rpartition(".")[2] not in READERS:
             self._problems[name] = (Status.MALFORMED, f"expected one of .{', .'.join(READERS)}")
-        elif not path.is_file():
+        elif not os.path.isfile(path):  # ruff: ignore[os-path-isfile]
             self._problems[name] = (Status.MISSING, "no such file")
-        elif path.stat().st_size > MAX_BYTES:
+        elif os.path.getsize(path) > MAX_BYTES:  # ruff: ignore[os-path-getsize]
             self._problems[name] = (Status.MALFORMED, f"larger than {MAX_BYTES} bytes")
         else:
-            content = self._contents[name] = path.read_bytes()
+            with open(path, "rb") as stream:  # ruff: ignore[builtin-open]
+                content = self._contents[name] = stream.read()
             self._digests[name] = hashlib.sha256(content).hexdigest()
         return name in self._digests
+
+    def _path(self, name: str) -> str | None:
+        # With links followed, which must not lead out; folders hold many records and are looked up once. Plain texts:
+        # to make a `Path` of each takes longer than to read a small record.
+        folder, _, file = name.rpartition("/")
+        if folder not in self._folders:
+            self._folders[folder] = os.path.realpath(self._folder / folder)
+        path = f"{self._folders[folder]}/{file}"
+        path = os.path.realpath(path) if Path(path).is_symlink() else path
+        return path if path.startswith(f"{self._folder}/") else None
 
     def _judge(self, name: str) -> Verdict:
         if not self._is_read(name):
@@ -133,6 +142,8 @@ class SealedRecords:
         record, problem = self.get(name)
         if problem is not None:
             return Verdict(name, problem[0], f"{state}; {problem[1]}")
+        from claimgate.schema import violations
+
         try:
             schema = {} if self.project.schema_for is None else self.project.schema_for(name)
             broken = violations(record, schema)

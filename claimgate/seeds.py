@@ -1,11 +1,25 @@
 """Seeds that a claim leaves out: of a variant that it reads, it reads every frozen seed."""
 
+import functools
 import re
 from collections import defaultdict
 
 from claimgate.claim import Claim, Status, Verdict
 
-_SEED = re.compile(r"_seed\d+(?=\.)")
+_SEED = re.compile(r"_seed\d+(?![A-Za-z0-9])")
+
+
+@functools.cache  # many claims read the same records
+def variant_of(name: str) -> str:
+    """Name what a record is a seed of.
+
+    Args:
+        name: Of the record.
+
+    Returns:
+        The name without its seed.
+    """
+    return _SEED.sub("", name)
 
 
 def judge_seeds(claims: list[Claim], sealed: list[str]) -> list[Verdict]:
@@ -20,11 +34,11 @@ def judge_seeds(claims: list[Claim], sealed: list[str]) -> list[Verdict]:
     """
     seeds = defaultdict(set)
     for name in sealed:
-        seeds[_SEED.sub("", name)].add(name)
+        seeds[variant_of(name)].add(name)
     found = []
     for claim in claims:
         read = {*claim.records, *claim.reference}
-        variants = {_SEED.sub("", name) for name in read}
+        variants = set(map(variant_of, read))
         if left := sorted(name for variant in variants for name in seeds[variant] - read):
             found.append(
                 Verdict(claim.id, Status.FAIL, f"leaves out {', '.join(left[:3])}", file=claim.file, line=claim.line)

@@ -7,9 +7,8 @@ leave of an identity.
 """
 
 from decimal import Decimal
-from statistics import stdev
 
-from claimgate.checks import COMPARISONS, half_unit
+from claimgate.checks import COMPARISONS, half_unit, reduce_values
 from claimgate.claim import Claim
 
 LEVELS = ("0.05", "0.01")  # of a test
@@ -57,7 +56,7 @@ def _bound(claim: Claim, identities: tuple[str, ...]) -> str | None:
 
 def _tolerance(claim: Claim, values: tuple[float, ...]) -> str | None:
     tolerance = Decimal(claim.tolerance)
-    spread = stdev(values) if len(values) > 1 else 0.0
+    spread = reduce_values(list(values), "std") if len(values) > 1 else 0.0
     if tolerance > _WIDEST * abs(claim.number) or tolerance > Decimal(repr(spread)):
         return (
             f"it would hold with its value moved by its own uncertainty ({spread:.3g}): expected a tolerance below "

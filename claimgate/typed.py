@@ -35,13 +35,15 @@ _WAIVED = re.compile(r"⟨([^⟩]*)⟩")
 _IN_FORMULA = re.compile(r"(?<!\d)\d(?!\d)")  # more digits than one are refused anyway
 _MINUS = "−‐‑‒–—―﹘﹣－⁻₋⎯➖-"
 _BEFORE = re.compile(
-    rf"(?:\b(?:minus|negative|point|half|twice|thrice|double|triple)\s+|[\d.,]|[~∼≈√^/×⋅·*{_MINUS}]\s*)⟦", re.IGNORECASE
+    rf"(?:\b(?:minus|negative|point|half|twice|thrice|double|triple)\s+|[\d.,]|[~∼≈√^×⋅·*{_MINUS}]\s*|(?<!⟧)/\s*)⟦",
+    re.IGNORECASE,
 )
 _AFTER = re.compile(
     r"⟧(?:[\d⋅·^⟦]|[.,]\d|[kKMG]\b|\s*(?:[%‰‱°×]|e[+−-]?\d|⋅|(?:percent|per\s?cent|per\s?mille|permille|hundred|thousand|million"
     r"|billion|trillion|dozen|half|quarter|tenth|hundredth|thousandth|millionth)s?\b))",
     re.IGNORECASE,
 )
+_STROKE = re.compile(r"[\u0334-\u0338\u20d2\u20d3\u20d8-\u20da\u20e5\u20e6\u20eb]")  # laid over the one before it
 _CONTEXT = 24  # characters on either side of a typed quantity
 
 
@@ -112,7 +114,8 @@ def objections(text: str) -> list[str]:
     bare = "".join(c for c in _ruled_out(text) if c not in "⦃⦄" and unicodedata.category(c) != "Cf")  # Cf is not seen
     found = [f"numeral {token}: {around}" for token, around in _odd_numerals(free)]
     found += [f"before a claim: {_around(bare, match)}" for match in _BEFORE.finditer(bare)]
-    return found + [f"after a claim: {_around(bare, match)}" for match in _AFTER.finditer(bare)]
+    found += [f"after a claim: {_around(bare, match)}" for match in _AFTER.finditer(bare)]
+    return found + [f"a stroke through a character: {_around(text, match)}" for match in _STROKE.finditer(text)]
 
 
 def typed_quantities(text: str) -> list[tuple[str, str]]:

@@ -1,9 +1,12 @@
 """What came out of checking: all verdicts, and the exit code. Reports need this and nothing of the gate."""
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from claimgate.claim import EXIT_CODES, Claim, Verdict
-from claimgate.published.row import Row
+
+if TYPE_CHECKING:
+    from claimgate.published.row import Row
 
 
 @dataclass
@@ -12,7 +15,7 @@ class Verification:
 
     groups: dict[str, list[Verdict]] = field(default_factory=dict)
     claims: dict[str, Claim] = field(default_factory=dict)  # by id, those that were judged
-    rows: dict[str, Row] = field(default_factory=dict)  # likewise of the audit
+    rows: dict[str, "Row"] = field(default_factory=dict)  # likewise of the audit
 
     @property
     def verdicts(self) -> list[Verdict]:

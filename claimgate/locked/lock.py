@@ -3,12 +3,10 @@
 A line is a place, a tab and a sentence. The command `sentences` shows what differs; `--accept` writes it.
 """
 
-import difflib
 from pathlib import Path
 
 from claimgate.claim import Status, Verdict
 from claimgate.errors import InputError, shown
-from claimgate.files import write_text_atomically
 from claimgate.locked.sources import Lines
 
 FOLDER = "locked"  # in the claims folder
@@ -106,6 +104,8 @@ def accept_lines(folder: Path, name: str, lines: Lines) -> list[str]:
     Returns:
         The differences from what was accepted before.
     """
+    from claimgate.files import write_text_atomically
+
     changed = changed_lines(folder, name, lines)
     path = Path(folder) / FOLDER / f"{name}.txt"
     if changed or not path.is_file():
@@ -135,5 +135,7 @@ def differences(before: list[str], after: list[str]) -> list[str]:
     Returns:
         Lines lost with "- " before them, new ones with "+ ".
     """
+    import difflib  # seldom needed
+
     compared = difflib.unified_diff(before, after, n=0, lineterm="")
     return [f"{line[0]} {line[1:]}" for line in list(compared)[2:] if not line.startswith("@@")]

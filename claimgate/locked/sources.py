@@ -1,31 +1,33 @@
 """Which texts are locked: the paper's source, the documents, the claims and the audit, and what figures look like."""
 
+import functools
 import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from claimgate.claim import Claim, Verdict
 from claimgate.errors import InputError
-from claimgate.findings import Finding
 from claimgate.locked.sentences import sentences
-from claimgate.pdf_text import pdf_text
 from claimgate.project import Locked
-from claimgate.published.row import Row
-from claimgate.typed import typed_quantities
+from claimgate.seeds import variant_of
+
+if TYPE_CHECKING:
+    from claimgate.findings import Finding
+    from claimgate.published.row import Row
 
 Lines = list[tuple[str, str]]  # place and sentence
 
 _TEXTS = (".typ", ".bib", ".tex", ".md")
 _DOCSTRING = re.compile(r'"""(.*?)"""', re.DOTALL)
 _DIGIT = re.compile(r"\d")
-_SEED = re.compile(r"_seed\d+\.")
 MAX_BYTES = 16 * 2**20  # of one text or figure
 
 
 def claimed_lines(
-    claims: list[Claim], rows: list[Row], findings: list[Finding], found: list[Verdict]
+    claims: list[Claim], rows: list["Row"], findings: list["Finding"], found: list[Verdict]
 ) -> dict[str, Lines]:
     """Tell claims and audit in words.
 
@@ -65,14 +67,14 @@ def made_lines(root: Path, locked: Locked) -> dict[str, Lines]:
     Returns:
         Name of the lock to its lines.
     """
-    text = _marked_text(root / locked.marked)
-    return {"made": seen_lines(root, locked)} | ({} if text is None else {"typed": typed_quantities(text)})
-
-
-def _marked_text(path: Path) -> str | None:
+    made, path = {"made": seen_lines(root, locked)}, root / locked.marked
     if not path.is_file():
-        return None
-    return pdf_text(path) if path.suffix == ".pdf" else _read(path).decode("utf-8", "replace")
+        return made
+    from claimgate.pdf_text import pdf_text
+    from claimgate.typed import typed_quantities
+
+    text = pdf_text(path) if path.suffix == ".pdf" else _read(path).decode("utf-8", "replace")
+    return made | {"typed": typed_quantities(text)}
 
 
 def paper_lines(root: Path, locked: Locked) -> Lines:
@@ -136,7 +138,7 @@ def claim_lines(claims: list[Claim], n_values: dict[str, int | None]) -> Lines:
     return [(claim.id, text) for claim in claims for text in _claim(claim, n_values.get(claim.id))]
 
 
-def finding_lines(findings: list[Finding]) -> Lines:
+def finding_lines(findings: list["Finding"]) -> Lines:
     """Tell each finding in words.
 
     Args:
@@ -155,7 +157,7 @@ def finding_lines(findings: list[Finding]) -> Lines:
     ]
 
 
-def audit_lines(rows: list[Row]) -> Lines:
+def audit_lines(rows: list["Row"]) -> Lines:
     """Tell each row of the audit in words.
 
     Args:
@@ -208,12 +210,13 @@ def _claim(claim: Claim, n: int | None) -> Iterator[str]:
     yield _one_line(f"{of} | {' | '.join(step or '-' for step in steps)} | {n} values")
 
 
+@functools.cache  # many claims read the same records
 def _grouped(records: tuple[str, ...]) -> str:
-    counts = Counter(_SEED.sub(".", name) for name in records)
+    counts = Counter(map(variant_of, records))
     return ", ".join(f"{name.removesuffix('.json')} x {n}" for name, n in counts.items())
 
 
-def _row(row: Row) -> Iterator[str]:
+def _row(row: "Row") -> Iterator[str]:
     yield f"{row.place}: {row.sentence}"
     yield f"printed: {row.printed} | {', '.join(row.stated)} | {row.check} | {row.unit or '-'}"
     yield f"{row.verdict}: {row.reason}"

@@ -8,6 +8,7 @@ from claimgate.files import write_text_atomically
 from claimgate.pdf_text import pdf_text
 from claimgate.project import Project
 from claimgate.report import FORMATS
+from claimgate.unseen import unseen_text
 from claimgate.verification import Verification
 
 BUILD, MARKED = "build", "marked.txt"
@@ -24,6 +25,7 @@ class Compiled:
     file: Path  # for readers
     plain: str  # its text
     marked: str  # the same with marks
+    unseen: tuple[str, ...] = ()  # what it holds and a reader does not read
 
 
 def compile_paper(project: Project, verification: Verification) -> Compiled:
@@ -61,12 +63,16 @@ def compile_paper(project: Project, verification: Verification) -> Compiled:
         write_text_atomically(source.parent / "claimgate.tex", FORMATS["latex"](verification, False))
         compile_latex(source, build)
         plain, marked = (pdf_text(build / f"{name}.pdf") for name in ("paper", "marked"))
-        return _noted(build, Compiled(build / "paper.pdf", plain, with_marks(marked)))
+        return _noted(build, _of_pdf(build / "paper.pdf", plain, with_marks(marked)))
     from claimgate.papers.typst import compile_typst
 
     compile_typst(source, project.root, build)
     texts = (pdf_text(build / f"{name}.pdf") for name in ("paper", "marked"))
-    return _noted(build, Compiled(build / "paper.pdf", *texts))
+    return _noted(build, _of_pdf(build / "paper.pdf", *texts))
+
+
+def _of_pdf(file: Path, plain: str, marked: str) -> Compiled:
+    return Compiled(file, plain, marked, tuple(unseen_text(file)))
 
 
 def _noted(build: Path, compiled: Compiled) -> Compiled:

@@ -21,10 +21,16 @@ _FORBIDDEN = {
     "sets a mark": r"\[\[[cwfr]:|:[cwfr]\]\]|claimgate@|claimgatemarks",
     _CHARACTERS: r"\\(?:catcode|makeatletter|csname|scantokens)(?![A-Za-z])|\^\^",
     "reads a file of its own choice": r"\\(?:openin|read|readline|directlua|write)(?![A-Za-z])"
-    r"|\\(?:input|include|usepackage|RequirePackage|bibliography)\s*(?:\[[^\]]*\])?\s*\{?\s*(?:(?:\./)*\.\./|/|~)",
+    r"|\\(?:input|include|usepackage|RequirePackage|bibliography|includegraphics|graphicspath)\*?\s*(?:\[[^\]]*\]\s*)*[\s{]*"
+    r"(?:(?:\./)*\.\./|/|~)",
+    "strikes out": r"\\(?:sout|xout|[bxh]?cancel(?:to)?)(?![A-Za-z])",
     "defines a printing command anew": r"\\(?:[egx]?def|let|(?:re)?newcommand|providecommand|DeclareRobustCommand)"
     r"\s*\*?\s*\{?\s*\\(?:claim|says|waived|formula|ref|cite)\b",
 }
+
+
+# On a line with one of these a percent sign may begin no comment.
+_LITERAL = re.compile(r"\\(?:verb|url|href|path|lstinline|mint|end\s*\{)")
 
 
 def compile_latex(source: Path, build: Path) -> None:
@@ -96,7 +102,8 @@ def judge_latex(root: Path, folder: str) -> list[Verdict]:
 
 
 def _problems(path: Path) -> Iterator[str]:
-    text = re.sub(r"(?<!\\)%[^\n]*", "", path.read_text(encoding="utf-8", errors="replace"))
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    text = "\n".join(line if _LITERAL.search(line) else re.sub(r"(?<!\\)%.*", "", line) for line in lines)
     is_package = path.suffix in (".sty", ".cls")
     for what, pattern in _FORBIDDEN.items():
         if not (is_package and what is _CHARACTERS) and (match := re.search(pattern, text)):

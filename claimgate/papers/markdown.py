@@ -14,8 +14,12 @@ from claimgate.typed import MARKS
 from claimgate.verification import Verification
 
 _TAG = re.compile(r"\{\{\s*(claim|says|waived)\s+([^{}|]+?)\s*(?:\|\s*([^{}|]+?)\s*)?\}\}")
+_HTML = re.compile(r"<(?:!--|/?[A-Za-z][\w-]*(?=[\s/>]))")
 _MARKS_OF = {"claim": "⟦⟧", "says": "⟪⟫", "waived": "⟨⟩"}
 _BLOCKS = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "li", "td", "th", "tr", "pre", "blockquote", "br", "hr", "title"}
+_REFERENCES = re.compile(r"\n\s*(?:References|Bibliography|Literature)\s*\n")
+_NAME = r"[^\W\d_][\w’'-]+"
+_CITED = re.compile(rf"\b({_NAME})(?:,? (?:and|&) {_NAME}|,? et al\.?)?,? \(?((?:1[89]|20)\d\d)(?=[a-z]?\b)")
 _PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -69,6 +73,8 @@ def render(source: Path, verification: Verification) -> str:
         kind, of = tokens[index].meta["kind"], tokens[index].meta["of"]
         if kind != "waived" and of not in printed[kind]:
             raise InputError(f"{source}: expected the id of a verified {_WHAT[kind]}, got {shown(of)}")
+        if sum({"s_open": 1, "s_close": -1}.get(token.type, 0) for token in tokens[:index]):
+            raise InputError(f"{source}: expected {kind} {shown(of)} where it stands as said, found it struck out")
         name, text = ("", of) if kind == "waived" else (f' title="{html.escape(of)}"', printed[kind][of])
         return f'<span class="claimgate-{kind}"{name}>{html.escape(text)}</span>'
 
@@ -141,7 +147,31 @@ def _text(page: str, with_marks: bool) -> str:
     reader = _Reader(with_marks)
     reader.feed(page)
     reader.close()
-    return " ".join("".join(reader.found).split())
+    text = "".join(reader.found)
+    return " ".join((_with_citations(text) if with_marks else text).split())
+
+
+def _with_citations(text: str) -> str:
+    # "Name et al. (2021)" is printed by rule if the last section, the references, has an entry with this name and year;
+    # so is that entry. What is cited and not there, or there and not cited, counts as typed.
+    headings = list(_REFERENCES.finditer(text))
+    if not headings:
+        return text
+    body, references = text[: headings[-1].start()], text[headings[-1].start() :]
+    entries = references.split("\n")
+    cited: set[int] = set()
+
+    def mark(match: re.Match) -> str:
+        found = [
+            n for n, entry in enumerate(entries) if all(re.search(rf"\b{part}\b", entry) for part in match.groups())
+        ]
+        cited.update(found)
+        year = match.start(2) - match.start()
+        return f"{match[0][:year]}⟪{match[2]}⟫" if found else match[0]
+
+    body = _CITED.sub(mark, body)
+    ruled = (f"⟪{entry}⟫" if n in cited and not set(MARKS) & set(entry) else entry for n, entry in enumerate(entries))
+    return body + "\n".join(ruled)
 
 
 class _Reader(HTMLParser):
@@ -155,7 +185,7 @@ class _Reader(HTMLParser):
         attributes = dict(attrs)
         self._skipped = self._skipped or tag in ("style", "title")
         if tag in _BLOCKS:
-            self.found.append(" ")
+            self.found.append("\n")
         if tag == "span":
             marks = _MARKS_OF[(attributes.get("class") or "").removeprefix("claimgate-")]
             self.found.append(marks[0] if self._with_marks else "")
@@ -170,23 +200,24 @@ class _Reader(HTMLParser):
         if tag in ("style", "title"):
             self._skipped = False
         if tag in _BLOCKS:
-            self.found.append(" ")
+            self.found.append("\n")
         if tag == "span":
             self.found.append(self._closes.pop())
 
     def handle_data(self, data: str) -> None:
         if not self._skipped:
-            self.found.append(data)
+            self.found.append(data.replace("\n", " "))
 
 
-def sets_a_mark(source: Path) -> list[str]:
-    """List marks that the source itself holds.
+def problems(source: Path) -> list[str]:
+    """List what the source itself must not hold.
 
     Args:
         source: The Markdown file.
 
     Returns:
-        The marks.
+        Marks; and HTML, which is text here and could hide or strike out a claim wherever else the source is shown.
     """
     text = source.read_text(encoding="utf-8", errors="replace")
-    return [mark for mark in MARKS if mark in text]
+    found = [f"sets a mark: {mark}" for mark in MARKS if mark in text]
+    return found + [f"holds HTML: {tag!r}" for tag in _HTML.findall(text)]

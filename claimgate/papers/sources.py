@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from claimgate.claim import Status, Verdict
-from claimgate.papers.typst_source import judge_sources
 from claimgate.project import Project
 
 
@@ -17,16 +16,19 @@ def judge_paper_sources(root: Path, project: Project) -> list[Verdict]:
     Returns:
         One verdict; none without a paper.
     """
+    # What a paper of another kind needs is not loaded.
     kind = None if project.paper is None else project.paper.kind
     if kind == "latex":
         from claimgate.papers.latex import judge_latex
 
         return judge_latex(root, project.locked.paper)
     if kind == "markdown":
-        from claimgate.papers.markdown import sets_a_mark
+        from claimgate.papers.markdown import problems
 
         names = sorted(path for path in (root / project.locked.paper).rglob("*.md") if path.is_file())
-        found = [f"{path.relative_to(root)}: sets a mark: {mark}" for path in names for mark in sets_a_mark(path)]
+        found = [f"{path.relative_to(root)}: {problem}" for path in names for problem in problems(path)]
         status = Status.FAIL if found else Status.PASS
         return [Verdict("paper sources", status, "; ".join(found[:6]) or "set no marks of their own")]
+    from claimgate.papers.typst_source import judge_sources
+
     return judge_sources(root, project)

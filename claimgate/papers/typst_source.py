@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from claimgate.claim import Status, Verdict
-from claimgate.project import Project, TypstRules
+from claimgate.project import Locked, Project, TypstRules
 from claimgate.typed import MARKS
 
 _IMPORT = re.compile(r'import\s+"([^"]*)"(?:\s*:\s*([^\n]*))?|import\s+([^"\s][^\n]*)')
@@ -19,12 +19,14 @@ _FORBIDDEN = {
     "runs text": r"\b(?:eval|plugin)\b",
     "reads a file": r"\b(?:read|json|csv|toml|yaml|xml|cbor|bibliography)\s*\(",
     "changes how text is shown": r"#\s*show\b|[{;\n]\s*show\b[^\n]*:",
-    "hides or asks what was printed": r"\b(?:query|state|metadata)\(|\bhide[(\[]|\bcontext\s*[{\[]|#context\b",
+    "replaces text": r"(?:#|[{;\n])\s*show\s*(?:\"|regex\b|text\b|:\s*(?:\w+\s*|\([^)\n]*\)\s*)=>)",
+    "hides or asks what was printed": r"\b(?:query|state|metadata)\(|\bhide[(\[]|(?:#|[=({,;:])\s*context\b",
     "escapes a character": r"\\u\{",
     "sets a mark": f"[{MARKS}]",
 }
 _FREE = ("changes how text is shown", "reads a file")  # to sources that the project frees
-_CODE = re.compile(r"(?<!:)//[^\n]*|/\*.*?\*/", re.DOTALL)
+_INCLUDE = re.compile(r'(?:#|[:=({,;]\s*)include\b\s*(?:"([^"]*)")?|\binclude\s+"([^"]*)"')
+_IMAGE = re.compile(r'\bimage\(\s*(?:"([^"]*)")?')
 
 
 def judge_sources(root: Path, project: Project) -> list[Verdict]:
@@ -42,26 +44,55 @@ def judge_sources(root: Path, project: Project) -> list[Verdict]:
         return []
     rules = project.typst
     judged = [name for name in names if name not in rules.setters]
-    found = [f"{name}: {problem}" for name in judged for problem in _problems(root, name, rules)]
+    found = [f"{name}: {problem}" for name in judged for problem in _problems(root, name, project)]
     status = Status.FAIL if found else Status.PASS
     return [
         Verdict("paper sources", status, "; ".join(found[:6]) or f"{len(names)} set no marks and no rules of their own")
     ]
 
 
-def _problems(root: Path, name: str, rules: TypstRules) -> Iterator[str]:
-    text = (root / name).read_text(encoding="utf-8", errors="replace")
-    code = _CODE.sub("", text)
-    for what, pattern in _FORBIDDEN.items():
+def _problems(root: Path, name: str, project: Project) -> Iterator[str]:
+    # Comments are judged too: what looks like the start of one may stand in a text, and hide what follows it.
+    rules, text = project.typst, (root / name).read_text(encoding="utf-8", errors="replace")
+    for what, pattern in (_FORBIDDEN | _binding(rules)).items():
         is_free = name in rules.free and what in _FREE
-        if not is_free and (match := re.search(pattern, code if pattern[0] != "[" else text)):
+        if not is_free and (match := re.search(pattern, text)):
             yield f"{what}: {match[0]!r}"
-    for path, names, other in _IMPORT.findall(code):
+    yield from _unlocked(root, name, text, project.locked)
+    for path, names, other in _IMPORT.findall(text):
         imported = {one.strip() for one in names.split(",")} if names else {"*"}
-        file = posixpath.normpath(posixpath.join(posixpath.dirname(name), path))
+        file = _file(name, path)
         of_claims = file in rules.setters[:1]
         allowed = set(rules.special[name] if of_claims and name in rules.special else rules.printers.get(file, ()))
         if other or file not in rules.printers:
             yield f"imports {other or path!r}"
         elif not imported <= allowed:
             yield f"imports {', '.join(sorted(imported - allowed))} of {file.rpartition('/')[2]}"
+
+
+def _binding(rules: TypstRules) -> dict[str, str]:
+    # A name of a printing function given to something else would print that.
+    printing = sorted({name for names in rules.printers.values() for name in names})
+    if not printing:
+        return {}
+    name = rf"\b(?:{'|'.join(map(re.escape, printing))})\b"
+    return {
+        "gives the name of a printing function to something else": rf"(?:#|[{{;\n])\s*let\s[^=\n]*{name}[^=\n]*="
+        rf"|{name}\s*(?:,[^()=\n]*)?\)?\s*=>|(?:#|[{{;])\s*for\s[^{{\[\n]*{name}[^{{\[\n]*\sin\b"
+    }
+
+
+def _unlocked(root: Path, name: str, text: str, locked: Locked) -> Iterator[str]:
+    seen = {path.relative_to(root).as_posix() for pattern in locked.seen for path in root.glob(pattern)}
+    for pattern, what in ((_INCLUDE, "includes"), (_IMAGE, "draws")):
+        for match in pattern.finditer(text):
+            path = next((group for group in match.groups() if group is not None), None)
+            file = "" if path is None else _file(name, path)
+            inside = file.startswith(f"{locked.paper}/") and (what == "draws" or file.endswith(".typ"))
+            if not (inside or (what == "draws" and file in seen)):
+                yield f"{what} what is not locked: {path if path is not None else match[0]!r}"
+
+
+def _file(name: str, path: str) -> str:
+    folder = "" if path.startswith("/") else posixpath.dirname(name)
+    return posixpath.normpath(posixpath.join(folder, path.lstrip("/")))

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from claimgate.checks import REDUCERS
-from claimgate.closed_toml import decimal_number, filled_table, id_lines, read_toml
+from claimgate.closed_toml import decimal_number, filled_table, id_lines, read_toml_text
 from claimgate.errors import InputError, choose, shown
 from claimgate.project import Audited, Project
 from claimgate.published.evidence import READING_REDUCERS
@@ -42,11 +42,11 @@ def load_rows(path: Path, project: Project) -> list[Row]:
     """
     if project.audit is None:
         raise InputError(f"{path}: expected a module with AUDIT, which says what is audited; claimgate.toml names none")
-    document = read_toml(path)
+    document, text = read_toml_text(path)
     tables = document.pop("row", None)
     if document or not isinstance(tables, list) or not tables or not all(isinstance(t, dict) for t in tables):
         raise InputError(f"{path}: expected at least one [[row]] table and nothing else")
-    lines = id_lines(path, len(tables))
+    lines = id_lines(text, len(tables))
     rows = [_row(table, path, number, lines[number - 1], project) for number, table in enumerate(tables, start=1)]
     ids = [row.id for row in rows]
     for twice in sorted({name for name in ids if ids.count(name) > 1}):

@@ -1,6 +1,5 @@
 """Our own records against the printed number, by a rule fixed beforehand."""
 
-import re
 from dataclasses import dataclass
 
 from claimgate.checks import UNITS, NotEvaluable, half_unit, reduce_values
@@ -41,7 +40,7 @@ def replicate(row: Row, records: SealedRecords) -> Replicated:
     plan = row.replication
     if plan.variant is None:
         return Replicated("not_measured", (), None)
-    values = tuple(_value(row, name, records) for name in seeds_of(plan.variant, records))
+    values = tuple(_value(row, name, records) for name in records.seeds_of(plan.variant))
     if len(values) < MIN_SEEDS:
         raise NotEvaluable(f"{plan.variant}: {len(values)} frozen seeds, expected at least {MIN_SEEDS}")
     interval = prediction_interval(values)
@@ -52,21 +51,6 @@ def replicate(row: Row, records: SealedRecords) -> Replicated:
     else:
         met = agrees(row, values)
     return Replicated("replicated" if met else "not_replicated", values, interval)
-
-
-def seeds_of(variant: str, records: SealedRecords) -> list[str]:
-    """List the frozen records of one variant.
-
-    Args:
-        variant: As in "alpha_map/resnet18_cifar10.small".
-        records: Our frozen records.
-
-    Returns:
-        File names relative to the results folder, by seed.
-    """
-    stem, _, scale = variant.rpartition(".")
-    pattern = re.compile(re.escape(stem) + r"_seed\d+\." + re.escape(scale) + r"\.json")
-    return [name for name in records.sealed_names if name.startswith(stem) and pattern.fullmatch(name)]
 
 
 def _value(row: Row, name: str, records: SealedRecords) -> float:

@@ -13,6 +13,5 @@
 
 from claimgate.report.formats import FORMATS
 from claimgate.report.summary import summary
-from claimgate.report.table import as_table
 
-__all__ = ["FORMATS", "as_table", "summary"]
+__all__ = ["FORMATS", "summary"]

@@ -2,11 +2,14 @@
 
 import json
 import math
+from typing import TYPE_CHECKING
 
 from claimgate.claim import Verdict
-from claimgate.published.row import Row
 from claimgate.report.summary import summary
 from claimgate.verification import Verification
+
+if TYPE_CHECKING:
+    from claimgate.published.row import Row
 
 
 def as_json(verification: Verification, verbose: bool) -> str:
@@ -42,7 +45,7 @@ def _typeset(verification: Verification, verdict: Verdict) -> dict:
     return {"stated": claim.stated, "unit": claim.printed_unit, "place": claim.place, "records": claim.records}
 
 
-def _audited(row: Row, verdicts: dict[str, Verdict]) -> dict:
+def _audited(row: "Row", verdicts: dict[str, Verdict]) -> dict:
     ours = verdicts[f"{row.id}.replication"]
     return {
         "place": row.place,

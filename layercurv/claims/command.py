@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 from claimgate.floor import raise_floor
-from claimgate.report import FORMATS, as_table, summary
+from claimgate.report import FORMATS, summary
+from claimgate.report.table import as_table
 from claimgate.verification import Verification
 from layercurv.claims.house import project
 from layercurv.errors import InputError

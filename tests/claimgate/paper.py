@@ -1,9 +1,12 @@
 """A paper that a test changes, and what the gate says then."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from claimgate.command import main
+
+HAS_LATEX = any(map(shutil.which, ("latexmk", "tectonic", "pdflatex")))
 
 
 @dataclass(frozen=True)

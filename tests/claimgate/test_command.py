@@ -2,17 +2,17 @@
 
 import json
 import os
-import shutil
 import subprocess
+import sys
 import xml.etree.ElementTree
+from pathlib import Path
 
 import pytest
 
 from claimgate.command import main
 from claimgate.init import init
 from claimgate.papers import latex
-
-HAS_LATEX = any(map(shutil.which, ("latexmk", "tectonic", "pdflatex")))
+from tests.claimgate.paper import HAS_LATEX
 
 
 def codes() -> tuple[int, int]:
@@ -224,3 +224,51 @@ def test_a_byte_appended_to_a_committed_figure_is_seen_without_coverage(paper):
     assert main(["check", "-q"]) == 1
     (paper.folder / "figures" / "a.png").unlink()
     assert codes() == (0, 1), "what is not there yet is told by coverage"
+
+
+def test_a_check_loads_only_what_its_paper_needs(paper):
+    code = (
+        "import sys; from claimgate.command import main; code = main(['check', '-q']); "
+        "print(code, sorted({'numpy', 'jsonschema', 'pypdfium2', 'markdown_it', 'subprocess'} & set(sys.modules)))"
+    )
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=paper.folder,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": root},
+    )
+    assert done.stdout.splitlines()[-1] == "0 []", done.stdout + done.stderr
+
+
+def test_a_record_behind_a_link_that_leads_out_is_not_read(paper, tmp_path, capsys):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "a.json").write_text('{"x": [1]}')
+    for name, target in (("linked", "elsewhere"), ("linked.json", "elsewhere/a.json")):
+        (paper.folder / "results" / name).symlink_to(tmp_path / target)
+    paper.write("claims/more.toml", MORE.format("linked/a.json", "linked.json"))
+    assert main(["check"]) == 2
+    assert capsys.readouterr().out.count("leads out of the folder of records") >= 3
+
+
+MORE = """
+[[claim]]
+id = "more.value"
+sentence = "A value."
+place = "nowhere"
+records = ["{}", "{}"]
+select = "x"
+reduce = "mean"
+check = "equals"
+stated = "1"
+tolerance = "printed"
+reason = "printed precision"
+"""
+
+
+def test_hidden_folders_hold_no_records(paper):
+    paper.write("results/.ipynb_checkpoints/a.json", '{"x": 1}')
+    assert main(["check", "-q"]) == 0
+    paper.write("results/deep/er/a.json", '{"x": 1}')
+    assert main(["check", "-q"]) == 1, "not sealed"

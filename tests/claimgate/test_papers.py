@@ -8,6 +8,7 @@ from claimgate.errors import InputError
 from claimgate.papers.latex import judge_latex, with_marks
 from claimgate.papers.markdown import marked_text, plain_text, render, typeset
 from claimgate.verification import Verification
+from tests.claimgate.paper import HAS_LATEX
 
 
 def claim(stated, unit=""):
@@ -54,6 +55,8 @@ def test_tags_print_what_is_verified_with_marks_around_it(tmp_path):
         "{{waived 3}}",
         "{{claim a.b | why}}",
         "{{ other }}",
+        "~~{{claim a.b}}~~",
+        "~~{{says a.order}} the *{{claim a.b}}*~~",
         "{{claim a.b}",
     ],
 )
@@ -96,6 +99,12 @@ def test_numbers_are_typeset(stated, unit, printed):
         ("{{claim accuracy.ours}} million", "after a claim"),
         ("{{claim accuracy.ours}}{{claim accuracy.ours}}", "after a claim"),
         ("{{claim accuracy.ours}}&#8203;%", "after a claim"),
+        ("3/{{claim accuracy.ours}}", "before a claim"),
+        ("{{claim accuracy.ours}}&#x336;", "a stroke through"),
+        ("<del>{{claim accuracy.ours}}</del>", "holds HTML: '<del'"),
+        ("<!-- {{claim accuracy.ours}} -->", "holds HTML: '<!--'"),
+        ('<p style="display:none">{{claim accuracy.ours}}</p>', "holds HTML: '<p'"),
+        ("<span hidden>{{claim accuracy.ours}}</span>", "holds HTML: '<span'"),
         ("-&#8288;{{claim accuracy.ours}}", "before a claim"),
         ("95. percent of {{claim accuracy.ours}}", "neither bound nor waived"),
         ("{{claim accuracy.ours}} in ½ of the cases", "numeral"),
@@ -111,6 +120,11 @@ def test_coverage_of_a_markdown_paper_sees_what_is_typed(paper, capsys, text, pr
     assert main(["coverage"]) in (1, 2)
     captured = capsys.readouterr()
     assert problem in captured.out + captured.err
+
+
+def test_one_claim_of_another_is_no_typed_quantity(paper):
+    paper.write("paper/paper.md", "# A paper\n\nIt is {{claim accuracy.ours}}/{{claim accuracy.baseline}}.\n")
+    assert main(["sentences", "--accept"]) == 0 and main(["coverage"]) == 0
 
 
 def test_marks_of_latex_become_those_that_numerals_are_told_by():
@@ -130,6 +144,11 @@ def test_marks_of_latex_become_those_that_numerals_are_told_by():
         r"\usepackage[a]{/tmp/mine}",
         "^^5b^^5bc:9",
         r"\openin1=numbers",
+        r"\sout{\claim{a.b}}",
+        r"\verb|%|\renewcommand{\claim}[1]{9}",
+        r"\url{a%}\def\claim#1{9}",
+        r"\includegraphics[width=3cm]{../elsewhere.pdf}",
+        r"\graphicspath{{../elsewhere/}}",
     ],
 )
 def test_a_latex_source_that_sets_marks_or_prints_by_itself_fails(tmp_path, text):
@@ -141,3 +160,96 @@ def test_a_latex_source_that_sets_marks_or_prints_by_itself_fails(tmp_path, text
     (tmp_path / "paper" / "main.tex").write_text("Text.\n")
     (tmp_path / "paper" / "claimgate.sty").write_text("another")
     assert judge_latex(tmp_path, "paper")[0].status is Status.FAIL
+
+
+LATEX = r"""\documentclass[11pt]{article}
+\usepackage{amsmath}
+\usepackage{graphicx}
+\usepackage{hyperref}
+\usepackage{claimgate}
+\begin{document}
+\section{Results}\label{sec}
+\begin{align}a &= b \label{one}\end{align}
+By \eqref{one}, Section~\ref{sec} and \ref*{sec} of \cite{other}: \claim{accuracy.ours}/\claim{accuracy.baseline}%s.
+\includegraphics[width=2cm]{figure}
+\begin{thebibliography}{9}
+\bibitem{other} Somebody. A title of 1999. 2001.
+\end{thebibliography}
+\end{document}
+"""
+
+
+@pytest.mark.skipif(not HAS_LATEX, reason="no LaTeX")
+@pytest.mark.parametrize(
+    ("typed", "code"), [("", 0), (" in 17 cases", 1), (" in 2001", 1), (r" \cite[97.9]{other}", 1)]
+)
+def test_references_of_packages_figures_and_citations_are_printed_by_rule(latex_paper, typed, code):
+    import typst
+
+    figure = latex_paper.folder / "paper" / "figure.pdf"
+    typst.compile(b"#set page(width: 3cm, height: 3cm)\n0.25", output=figure)
+    latex_paper.write("paper/paper.tex", LATEX.replace("%s", typed))
+    assert main(["sentences", "--accept"]) == 0
+    assert main(["coverage"]) == code
+
+
+CITING = """# A paper
+
+{{{{claim accuracy.ours}}}} is more than {cited} says.
+
+## References
+
+- Smith, A. and Jones, B. A title. Journal 12, 34-56, 2021.
+- Doe, C. Another title of 1999. 2001.{more}
+"""
+
+
+@pytest.mark.parametrize(
+    ("cited", "more", "code"),
+    [
+        ("Smith et al. (2021), as in (Doe, 2001),", "", 0),
+        ("Smith and Jones (2021) or Doe 2001", "", 0),
+        ("Smith et al. (2020), as in (Doe, 2001),", "", 1),  # no such year
+        ("Smyth et al. (2021), as in Doe (2001),", "", 1),  # no such name
+        ("Smith et al. (2021)", "", 1),  # an entry that nobody cites counts as typed
+        ("Smith et al. (2021) or Doe (2001) in 17 cases", "", 1),
+        ("Smith et al. (2021) or Doe (2001)", "\n- Our method reaches 97.9 in all cases.", 1),
+        ("Smith et al. (2021) or Doe (2001)", "\n\n## Appendix\n\nIt is 2021.", 1),
+    ],
+)
+def test_a_year_of_a_markdown_paper_is_printed_by_rule_if_its_references_have_it(paper, cited, more, code):
+    paper.write("paper/paper.md", CITING.format(cited=cited, more=more))
+    assert main(["sentences", "--accept"]) == 0
+    assert main(["coverage"]) == code
+
+
+NATBIB = r"""\documentclass{article}
+\usepackage[%s]{natbib}
+\usepackage{claimgate}
+\begin{document}
+\section{Results}
+%s: \claim{accuracy.ours}.
+\begin{thebibliography}{9}
+\bibitem[Smith et~al.(2021)Smith, Jones]{smith} A. Smith. A title of 1999. 2021.
+\bibitem[Doe(2001a)]{doe} C. Doe. Another. 2001a.
+\end{thebibliography}
+\end{document}
+"""
+
+
+@pytest.mark.skipif(not HAS_LATEX, reason="no LaTeX")
+@pytest.mark.parametrize(
+    ("options", "text", "code"),
+    [
+        ("round", r"\citet{smith} and \citep[see][]{doe,smith}, of \citeyear{doe} by \citeauthor{smith}", 0),
+        ("numbers,sort&compress", r"\cite{smith,doe} and \citet{doe}", 0),
+        ("round", r"Smith et al.\ (2021)", 1),
+        ("round", r"\citep[97.9 of them]{smith}", 1),
+        ("round", r"\citet[97.9][]{smith}", 1),
+        ("numbers", r"\cite[97.9]{smith}", 1),
+    ],
+)
+def test_years_of_natbib_come_from_the_bibliography_and_notes_do_not(latex_paper, options, text, code):
+    latex_paper.write("paper/paper.tex", NATBIB % (options, text))
+    assert main(["sentences", "--accept"]) == 0
+    assert main(["coverage"]) == code

@@ -22,6 +22,17 @@ def test_a_damaged_csv_is_refused(text):
         parse_record(text.encode("latin-1"), "a.csv")
 
 
+def test_json_lines_give_one_row_for_each_line():
+    assert parse_record(b'{"x": 1}\n{"x": 2.5}\n', "a.jsonl") == {"rows": [{"x": 1}, {"x": 2.5}]}
+    assert parse_record(b"", "a.jsonl") == {"rows": []}
+
+
+@pytest.mark.parametrize("text", [b"1, 2\n", b'{"x": 1}\n\n{"x": 2}\n', b'{"x": 1,\n"y": 2}\n', b'{"x": 1, "x": 2}\n'])
+def test_a_line_that_is_no_document_is_refused_with_its_number(text):
+    with pytest.raises(InputError, match=r"a\.jsonl, line [12]: expected a JSON document"):
+        parse_record(text, "a.jsonl")
+
+
 def test_a_cell_that_is_not_a_number_is_not_made_one():
     found = parse_record(b"x\n1e3\n-2\n1_000\n0x10\n1,5\n"[:16], "a.csv")
     assert found["columns"]["x"][:3] == [1000.0, -2, "1_000"]
@@ -74,7 +85,13 @@ def test_objects_are_never_unpickled():
 
 @pytest.mark.parametrize(
     ("record", "select"),
-    [("a.csv", "columns.x"), ("deep/er/a.json", "x"), ("a.npy", "values[]"), ("a.npz", "x.values")],
+    [
+        ("a.csv", "columns.x"),
+        ("a.jsonl", "rows[].x"),
+        ("deep/er/a.json", "x"),
+        ("a.npy", "values[]"),
+        ("a.npz", "x.values"),
+    ],
 )
 def test_a_claim_reads_every_format_sealed(paper, record, select):
     stream = io.BytesIO()
@@ -82,7 +99,9 @@ def test_a_claim_reads_every_format_sealed(paper, record, select):
         np.save(stream, np.array([1.0, 2.0, 4.5]))
     elif record.endswith(".npz"):
         np.savez(stream, x=np.array([1.0, 2.0, 4.5]))
-    text = {"csv": b"x\n1\n2\n4.5\n", "json": b'{"x": [1, 2, 4.5]}'}.get(record.rpartition(".")[2])
+    text = {"csv": b"x\n1\n2\n4.5\n", "json": b'{"x": [1, 2, 4.5]}', "jsonl": b'{"x": 1}\n{"x": 2}\n{"x": 4.5}'}.get(
+        record.rpartition(".")[2]
+    )
     paper.write(f"results/{record}", text or stream.getvalue())
     paper.claim(record, select, "2.50")
     assert paper.explained() == 0

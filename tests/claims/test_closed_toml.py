@@ -63,8 +63,8 @@ def test_other_numbers_are_refused(text):
 def test_the_lines_of_ids_are_found_or_none(tmp_path):
     path = tmp_path / "a.toml"
     path.write_text('[[x]]\n  id = "a"\n[[x]]\nid="b"\nidea = 1\n')
-    assert id_lines(path, 2) == [2, 4]
-    assert id_lines(path, 3) == [0, 0, 0]
+    assert id_lines(path.read_text(), 2) == [2, 4]
+    assert id_lines(path.read_text(), 3) == [0, 0, 0]
 
 
 def test_whatever_is_quoted_stays_short_printable_and_on_one_line():

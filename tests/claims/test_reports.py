@@ -11,7 +11,8 @@ import pytest
 from junitparser import JUnitXml
 
 from claimgate.claim import Claim, Status, Verdict
-from claimgate.report import FORMATS, as_table, summary
+from claimgate.report import FORMATS, summary
+from claimgate.report.table import as_table
 from claimgate.verification import Verification
 from tests.claims.house import MEDIAN, claim_text, gate, write_claims
 

@@ -9,7 +9,8 @@ from claimgate.claim import Status, Verdict
 from claimgate.coverage import Coverage, tell_numerals
 from claimgate.load import load_claims
 from claimgate.published.load import load_rows
-from claimgate.report import FORMATS, as_table
+from claimgate.report import FORMATS
+from claimgate.report.table import as_table
 from claimgate.typed import load_exemptions
 from claimgate.verification import Verification
 from layercurv.claims.command import main

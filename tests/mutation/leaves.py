@@ -15,7 +15,6 @@ from claimgate.claim import Claim
 from claimgate.engine import judge
 from claimgate.published.audit import judge_replication
 from claimgate.published.frozen import FrozenAudit
-from claimgate.published.replication import seeds_of
 from claimgate.published.row import Row
 from claimgate.records import SealedRecords
 from claimgate.verification import Verification
@@ -54,7 +53,7 @@ def change_values(
     records = SealedRecords(folder, project())
     rows = [row for row in rows if row.replication.variant is not None]
     names = {name for claim in claims for name in (*claim.records, *claim.reference)}
-    names |= {name for row in rows for name in seeds_of(row.replication.variant, records)}
+    names |= {name for row in rows for name in records.seeds_of(row.replication.variant)}
     work = functools.partial(_change_one, claims=claims, rows=rows, seed=seed, per_group=per_group, share=share)
     with multiprocessing.get_context("fork").Pool(workers, _remember, (folder, sorted(names))) as pool:
         for found in pool.imap_unordered(work, sorted(names), chunksize=1):
@@ -83,7 +82,7 @@ def _readers_of(name: str, claims: list[Claim], rows: list[Row], records: Sealed
     document, problem = records.get(name)
     assert problem is None, name
     subjects = [claim for claim in claims if name in (*claim.records, *claim.reference)]
-    subjects += [row for row in rows if name in seeds_of(row.replication.variant, records)]
+    subjects += [row for row in rows if name in records.seeds_of(row.replication.variant)]
     return readers(subjects, lambda subject, traced: _judge(subject, Forged(records, name, traced, True)), document)
 
 
@@ -110,7 +109,7 @@ def _true(subject: Claim | Row, records: SealedRecords) -> bool:
     if isinstance(subject, Claim):
         groups = ([records.get(name)[0] for name in names] for names in (subject.records, subject.reference))
         return reference.claim_is_true(subject, *groups)
-    documents = [records.get(name)[0] for name in seeds_of(subject.replication.variant, records)]
+    documents = [records.get(name)[0] for name in records.seeds_of(subject.replication.variant)]
     return reference.replication_verdict(subject, documents) == subject.replication.verdict
 
 
