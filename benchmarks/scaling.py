@@ -2,8 +2,10 @@
 
 Symbols: a layer has m outputs, n inputs per output and P positions per sample (the pixels of a convolution's output,
 the tokens of a text); F = sum_l 2 P m n is a forward pass of one sample through all layers, F_l its part behind layer
-l, A what products without weights (attention) add to it; K directions per layer; C columns of the loss Hessian's root;
-N processes. A product counts two operations. Everything is per sample unless it says otherwise.
+l; A is what products of activations with each other (attention) add to it, A_l their part behind layer l; layer 1 is
+the first one applied; K directions per layer; C columns of the loss Hessian's root; N processes. A multiplication with
+its addition counts two operations, in matrix products and convolutions only. Everything is per sample unless it says
+otherwise.
 """
 
 from collections.abc import Callable
@@ -26,6 +28,7 @@ class Layer:
     m: int
     n: int
     P: int
+    others_behind: int  # A_l
 
     @property
     def forward(self) -> int:
@@ -38,27 +41,31 @@ class Shape:
     """A network as arithmetic sees it, its layers in the order they are applied in."""
 
     layers: tuple[Layer, ...]
-    others: int  # A: operations of products without weights
+    others: int  # A
     n_parameters: int
     n_entries: int  # numbers that all modules put out: what a backward pass keeps
-    is_smooth: bool  # whether second derivatives of the network itself enter (GELU, attention)
+    is_smooth: bool  # whether some operation bends the network's output (GELU, attention), by which adjoints are needed
 
     @property
     def forward(self) -> int:
         """F + A."""
         return sum(layer.forward for layer in self.layers) + self.others
 
+    @property
+    def backward(self) -> int:
+        """F_1 + 2 A_1: a backward pass to the first layer's outputs; of a product of activations both factors count."""
+        return self.behind()[0] + 2 * self.layers[0].others_behind
+
     def behind(self) -> list[int]:
-        """F_l: what lies behind each layer; A is spread evenly over layers.
+        """F_l: what the layers behind each one cost.
 
         Returns:
             Operations, by layer.
         """
-        each = self.others / max(1, len(self.layers))
-        found, total = [], 0.0
+        found, total = [], 0
         for layer in reversed(self.layers):
-            found.append(int(total))
-            total += layer.forward + each
+            found.append(total)
+            total += layer.forward
         return found[::-1]
 
 
@@ -75,7 +82,7 @@ def shape_of(model: nn.Module, *inputs: torch.Tensor, is_smooth: bool = False, *
         The shape.
     """
     named = {layer.module: layer for layer in weight_layers(model)}
-    layers: list[Layer] = []
+    applied: list[tuple] = []  # layer, P, and what the network has cost by then
     entries = 0
 
     def see(module: nn.Module, _: object, output: object) -> None:
@@ -84,16 +91,19 @@ def shape_of(model: nn.Module, *inputs: torch.Tensor, is_smooth: bool = False, *
             return
         entries += output.numel() if not list(module.children()) else 0
         if layer := named.get(module):
-            m, n = layer.shape
-            layers.append(Layer(layer.name, m, n, output.numel() // m))
+            applied.append((layer, output.numel() // layer.shape[0], counter.get_total_flops()))
 
     hooks = [module.register_forward_hook(see) for module in model.modules()]
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         model(*inputs, **keywords)
     for hook in hooks:
         hook.remove()
-    others = counter.get_total_flops() - sum(layer.forward for layer in layers)
-    return Shape(tuple(layers), others, sum(p.numel() for p in model.parameters()), entries, is_smooth)
+    total, behind, layers = counter.get_total_flops(), 0, []
+    for layer, P, cost in reversed(applied):
+        layers.append(Layer(layer.name, *layer.shape, P, total - cost - behind))
+        behind += layers[-1].forward
+    n_parameters = sum(p.numel() for p in model.parameters())
+    return Shape(tuple(reversed(layers)), total - behind, n_parameters, entries, is_smooth)
 
 
 def gradient(shape: Shape) -> int:
@@ -113,7 +123,8 @@ def gradient(shape: Shape) -> int:
 def by_columns(shape: Shape, n_columns: int, K: int) -> int:
     """Count the `ggn` engine on all layers: every column pulled back to the first layer, and projected on the way.
 
-    F + A + (C + 2) F_1 + sum_l 2 P K (n + (C + 1) m); one column more for the slopes, and one that tells samples apart.
+    F + A + (C + 2) (F_1 + 2 A_1) + sum_l 2 P K (n + (C + 1) m); one column more for the slopes, and one that tells
+    samples apart.
 
     Args:
         shape: The network.
@@ -124,14 +135,17 @@ def by_columns(shape: Shape, n_columns: int, K: int) -> int:
         Operations.
     """
     projected = sum(2 * layer.P * K * (layer.n + (n_columns + 1) * layer.m) for layer in shape.layers)
-    return shape.forward + (n_columns + 2) * shape.behind()[0] + projected
+    return shape.forward + (n_columns + 2) * shape.backward + projected
 
 
 def by_tangents(shape: Shape, K: int) -> int:
     """Count the `tangent` engine on all layers: each direction pushed through what lies behind its layer.
 
-    2 (F + A) + K sum_l (F_l + 2 P (m + n)), with 2 F_l for a smooth network, whose second derivatives travel beside the
-    first.
+    2 (F + A) + F_1 + 2 A_1 + K sum_l (F_l + 3 A_l + 2 P n), with 2 (F_1 + 2 A_1) for a smooth network. The network is
+    recorded and run again; one backward pass tells samples apart, and one more gives the adjoints where operations
+    bend. Second derivatives of a function of single entries cost no products; of a product of activations a and b they
+    cost t_a t_b beside t_a b and a t_b. Where one of them does not move it costs a third: of the attention that a layer
+    feeds itself, unless it feeds all of it, the formula counts too much.
 
     Args:
         shape: The network.
@@ -140,8 +154,11 @@ def by_tangents(shape: Shape, K: int) -> int:
     Returns:
         Operations.
     """
-    begun = sum(2 * layer.P * (layer.m + layer.n) for layer in shape.layers)
-    return 2 * shape.forward + K * ((1 + shape.is_smooth) * sum(shape.behind()) + begun)
+    each = [
+        F + 3 * layer.others_behind + 2 * layer.P * layer.n
+        for layer, F in zip(shape.layers, shape.behind(), strict=True)
+    ]
+    return 2 * shape.forward + (1 + shape.is_smooth) * shape.backward + K * sum(each)
 
 
 def curvature(shape: Shape, n_columns: int, K: int) -> tuple[int, str]:
@@ -162,7 +179,7 @@ def curvature(shape: Shape, n_columns: int, K: int) -> tuple[int, str]:
 def factors(shape: Shape, n_columns: int) -> int:
     """Count the Kronecker factors: a forward pass, the columns pulled back, and the products of inputs and columns.
 
-    F + A + (C + 2) F_1 + sum_l 2 P (n^2 + (C + 1) m^2).
+    F + A + (C + 2) (F_1 + 2 A_1) + sum_l 2 P (n^2 + (C + 1) m^2).
 
     Args:
         shape: The network.
@@ -172,7 +189,7 @@ def factors(shape: Shape, n_columns: int) -> int:
         Operations.
     """
     products = sum(2 * layer.P * (layer.n**2 + (n_columns + 1) * layer.m**2) for layer in shape.layers)
-    return shape.forward + (n_columns + 2) * shape.behind()[0] + products
+    return shape.forward + (n_columns + 2) * shape.backward + products
 
 
 def memory(shape: Shape, K: int, micro_batch: int, with_factors: bool) -> dict[str, int]:
