@@ -75,6 +75,10 @@ def be_main(config: str, task: Callable[[DictConfig], None], processes: bool = F
             "a run ended without an answer, killed or out of memory; the same command goes on from its last checkpoint "
             f"({type(error).__name__}: {reason})",
         )
+    except RuntimeError as error:  # Hydra has no exception of its own for a launcher that is not installed
+        if "Unknown plugin class" not in str(error):
+            raise
+        _end(2, f"{error}; launchers come with pip install '.[cluster]'")
     finally:
         leave_others()
     if failed:
