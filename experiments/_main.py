@@ -38,6 +38,7 @@ def be_main(config: str, task: Callable[[DictConfig], None], processes: bool = F
 
     Raises:
         SystemExit: With code 2 on bad input, 1 if a run's process died, 128 + n if signal n stopped this one.
+        RuntimeError: If something else went wrong.
     """
     failed: list[InputError] = []
     be_one_of_several()

@@ -113,7 +113,7 @@ class Exchange:
         if self.size == 1:
             return work()
         mine: Any = None
-        error = None
+        error: tuple[str, bool] | None = None
         try:
             mine = work()
         except InputError as raised:

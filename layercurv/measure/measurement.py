@@ -146,6 +146,7 @@ class Measurement:
 
         Raises:
             InputError: If the engine asked for refuses a micro-batch.
+            WriteError: If the checkpoint cannot be written.
         """
         reasons = self._without_factors(saved)
         by_ggn = [layer for layer in self.layers if engines[layer.name] == "ggn"]
