@@ -13,11 +13,17 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode, _FlopCounterMode
 
 from layercurv.curvature import weight_layers
 
 DOUBLE, FLOAT = 8, 4  # bytes
+# Measured, not derived, on small ResNets and GPT-2s: bytes per weight of the comparison with float64 (weights,
+# directions, gradients and products there, the latter here too); how often what a forward pass makes is held, tangents
+# included; and how often the outputs besides, by loss and proof.
+CHECK, KEPT, OUTPUTS = 48, 3, 7
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,8 @@ class Shape:
     layers: tuple[Layer, ...]
     others: int  # A
     n_parameters: int
-    n_entries: int  # numbers that all modules put out: what a backward pass keeps
+    n_entries: int  # numbers that all operations of a forward pass make, views left out
+    n_outputs: int  # numbers that the network puts out
     is_smooth: bool  # whether some operation bends the network's output (GELU, attention), by which adjoints are needed
 
     @property
@@ -83,19 +90,14 @@ def shape_of(model: nn.Module, *inputs: torch.Tensor, is_smooth: bool = False, *
     """
     named = {layer.module: layer for layer in weight_layers(model)}
     applied: list[tuple] = []  # layer, P, and what the network has cost by then
-    entries = 0
 
     def see(module: nn.Module, _: object, output: object) -> None:
-        nonlocal entries
-        if not torch.is_tensor(output):
-            return
-        entries += output.numel() if not list(module.children()) else 0
-        if layer := named.get(module):
+        if torch.is_tensor(output) and (layer := named.get(module)):
             applied.append((layer, output.numel() // layer.shape[0], counter.get_total_flops()))
 
     hooks = [module.register_forward_hook(see) for module in model.modules()]
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        model(*inputs, **keywords)
+    with torch.no_grad(), _EntryCounter() as entries, FlopCounterMode(display=False) as counter:
+        output = model(*inputs, **keywords)
     for hook in hooks:
         hook.remove()
     total, behind, layers = counter.get_total_flops(), 0, []
@@ -103,7 +105,21 @@ def shape_of(model: nn.Module, *inputs: torch.Tensor, is_smooth: bool = False, *
         layers.append(Layer(layer.name, *layer.shape, P, total - cost - behind))
         behind += layers[-1].forward
     n_parameters = sum(p.numel() for p in model.parameters())
-    return Shape(tuple(reversed(layers)), total - behind, n_parameters, entries, is_smooth)
+    n_outputs = (output if torch.is_tensor(output) else output.logits).numel()
+    return Shape(tuple(reversed(layers)), total - behind, n_parameters, entries.total, n_outputs, is_smooth)
+
+
+class _EntryCounter(TorchDispatchMode):
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        made = func(*args, **(kwargs or {}))
+        read = {t.untyped_storage()._cdata for t in tree_leaves((args, kwargs)) if torch.is_tensor(t)}
+        new = (t for t in tree_leaves(made) if torch.is_tensor(t) and t.untyped_storage()._cdata not in read)
+        self.total += sum(t.numel() for t in new)
+        return made
 
 
 def gradient(shape: Shape) -> int:
@@ -192,25 +208,24 @@ def factors(shape: Shape, n_columns: int) -> int:
     return shape.forward + (n_columns + 2) * shape.backward + products
 
 
-def memory(shape: Shape, K: int, micro_batch: int, with_factors: bool) -> dict[str, int]:
-    """Count what one process holds.
+def memory(shape: Shape, micro_batch: int, with_factors: bool) -> dict[str, int]:
+    """Count what one process holds: not all of it at the same time.
 
     Args:
         shape: The network.
-        K: Directions per layer.
         micro_batch: Samples at a time.
         with_factors: Whether Kronecker factors are measured.
 
     Returns:
-        Bytes: `weights` in float32, 4 per parameter; `gradients` in float64, 8 sum_l m n; `activations` of a
-        micro-batch, 4 per entry; `tangents`, K times the largest layer's output; `factors`, 8 sum_l (n^2 + 2 m^2).
+        Bytes: `weights` in float32, 4 per parameter; `gradients`, summed in float64, 8 sum_l m n; `check`, while
+        second derivatives are compared with float64, 48 sum_l m n; `activations`, what the engines hold of a
+        micro-batch, 12 per number that a forward pass makes and 28 per output; `factors`, 8 sum_l (n^2 + 2 m^2).
     """
-    widest = max(layer.P * layer.m for layer in shape.layers)
     return {
         "weights": FLOAT * shape.n_parameters,
         "gradients": DOUBLE * sum(layer.m * layer.n for layer in shape.layers),
-        "activations": FLOAT * micro_batch * shape.n_entries,
-        "tangents": FLOAT * micro_batch * K * widest * (1 + shape.is_smooth),
+        "check": CHECK * sum(layer.m * layer.n for layer in shape.layers),
+        "activations": FLOAT * (KEPT * micro_batch * shape.n_entries + OUTPUTS * shape.n_outputs),
         "factors": DOUBLE * sum(layer.n**2 + 2 * layer.m**2 for layer in shape.layers) if with_factors else 0,
     }
 
@@ -231,7 +246,7 @@ def sent(shape: Shape, n_samples: int, K: int, N: int, with_factors: bool) -> in
     Returns:
         Bytes.
     """
-    held = memory(shape, K, 1, with_factors)
+    held = memory(shape, 1, with_factors)
     summed = held["gradients"] + held["factors"]
     directions = DOUBLE * K * sum(layer.m + layer.n for layer in shape.layers)
     told = directions + 2 * DOUBLE * n_samples * K * len(shape.layers)
