@@ -81,6 +81,7 @@ cluster: $(FULL) ## A sweep on a real Slurm of this machine, nodes and jobs kill
 	$(RUN) -m pytest -m cluster tests/cluster
 
 faults: $(FULL) ## Kills, full disks, damaged files: is anything ever lost? (half an hour)
+	$(INSTALL) --editable '.[cluster]'
 	$(RUN) -m tests.faults
 
 gpu-check: $(FULL) ## On a machine with a GPU: engines against float64 on the CPU, then the goal on ResNet-50 (at most 8 minutes)

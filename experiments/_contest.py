@@ -11,6 +11,7 @@ from experiments._search import search
 from experiments._training import TrainedModel, trained_model
 from layercurv.data import ImageData, TextWindows
 from layercurv.errors import InputError
+from layercurv.files import WriteError
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,8 @@ def compete(run: Run, data: ImageData | TextWindows) -> Contestant:
         )
         try:
             trained = trained_model(trial, held_out)
+        except WriteError:  # no result of the trial
+            raise
         except InputError as error:  # diverged: a result of the trial, not of the experiment
             entry["missing"] = dict.fromkeys(("accuracy", "mean_loss"), str(error))
             return None

@@ -38,6 +38,7 @@ def be_main(config: str, task: Callable[[DictConfig], None], processes: bool = F
 
     Raises:
         SystemExit: With code 2 on bad input, 1 if a run's process died, 128 + n if signal n stopped this one.
+        RuntimeError: If something else went wrong.
     """
     failed: list[InputError] = []
     be_one_of_several()
@@ -75,6 +76,10 @@ def be_main(config: str, task: Callable[[DictConfig], None], processes: bool = F
             "a run ended without an answer, killed or out of memory; the same command goes on from its last checkpoint "
             f"({type(error).__name__}: {reason})",
         )
+    except RuntimeError as error:  # Hydra has no exception of its own for a launcher that is not installed
+        if "Unknown plugin class" not in str(error):
+            raise
+        _end(2, f"{error}; launchers come with pip install '.[cluster]'")
     finally:
         leave_others()
     if failed:

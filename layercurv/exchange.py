@@ -10,6 +10,7 @@ import torch
 import torch.distributed as dist
 
 from layercurv.errors import InputError
+from layercurv.files import WriteError
 
 BUCKET_BYTES = 2**26  # sums are sent in pieces of about this size; a larger tensor is sent by itself
 
@@ -84,16 +85,16 @@ class Exchange:
         if self.size == 1:
             return work()
         mine: Any = None
-        told: list[Any] = [None, None]
+        told: list[Any] = [None, None, False]
         if self.is_first:
             try:
                 mine = work()
                 told[0] = on_cpu(mine)
             except InputError as error:
-                told[1] = str(error)
+                told[1:] = str(error), isinstance(error, WriteError)
         _told(lambda: dist.broadcast_object_list(told, group=self.group, group_src=0))
         if told[1] is not None:
-            raise InputError(told[1])
+            raise (WriteError if told[2] else InputError)(told[1])
         return mine if self.is_first else told[0]
 
     def together(self, work: Callable[[], T]) -> T:
@@ -112,14 +113,15 @@ class Exchange:
         if self.size == 1:
             return work()
         mine: Any = None
-        error = None
+        error: tuple[str, bool] | None = None
         try:
             mine = work()
         except InputError as raised:
-            error = str(raised)
-        for rank, message in enumerate(self.gathered(error)):
-            if message is not None:
-                raise InputError(f"process {rank} of {self.size}: {message}")
+            error = str(raised), isinstance(raised, WriteError)
+        for rank, found in enumerate(self.gathered(error)):
+            if found is not None:
+                message, is_of_disk = found
+                raise (WriteError if is_of_disk else InputError)(f"process {rank} of {self.size}: {message}")
         return mine
 
     def sums(self, mine: Sequence[torch.Tensor]) -> list[torch.Tensor]:

@@ -52,11 +52,12 @@ def rounding_effect(objective: Objective, layers: list[WeightLayer], batch: Batc
         few = batch.take([0]) if batch.n_samples > 1 else batch
         weights = [layer.weight for layer in layers]
         total = objective.sum_loss(objective.prepared(few))
-        found = derivatives(total, weights, random_directions(weights))
+        found = [product for _, product in derivatives(total, weights, random_directions(weights))]
+        del total  # with what it was computed from: next comes all of it in float64
     except (InputError, IndexError, TypeError, ValueError):  # bound to a number of samples
         return None
     exact = derivatives_in_double(objective, layers, few)
-    return None if exact is None else effect([p for _, p in found], [p for _, p in exact])
+    return None if exact is None else effect(found, [p for _, p in exact])
 
 
 def loses_digits(layers: list[WeightLayer]) -> bool:

@@ -30,6 +30,7 @@ from layercurv.curvature.objective import Objective, network_output
 from layercurv.curvature.second_derivatives import random_directions
 from layercurv.errors import InputError
 from layercurv.exchange import Exchange
+from layercurv.files import WriteError
 from layercurv.measure.check import Check, check_engines, first_samples, measured
 from layercurv.measure.engines import Engines
 from layercurv.measure.progress import LOGGER, progress
@@ -145,12 +146,15 @@ class Measurement:
 
         Raises:
             InputError: If the engine asked for refuses a micro-batch.
+            WriteError: If the checkpoint cannot be written.
         """
         reasons = self._without_factors(saved)
         by_ggn = [layer for layer in self.layers if engines[layer.name] == "ggn"]
         factored = [layer for layer in self.layers if layer.name not in reasons] if self.decompose else []
         try:
             found, kronecker = self._in_one_pass(saved, directions, by_ggn, factored)
+        except WriteError:  # no refusal of the engine's
+            raise
         except InputError as error:  # of a later micro-batch than those tried beforehand
             if self.engine != "auto":
                 raise

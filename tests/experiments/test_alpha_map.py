@@ -165,6 +165,13 @@ def test_bad_input_on_the_command_line_exits_2_without_a_traceback(tmp_path, roo
     assert "Traceback" not in done.stderr and "error: device=cuda: this torch sees no CUDA device" in done.stderr
 
 
+def test_a_launcher_that_is_not_installed_is_one_error(tmp_path, root, python):
+    launcher = ("hydra/launcher=joblib", "hydra.launcher._target_=hydra_plugins.absent.Launcher", "-m")
+    done = subprocess.run(command(python, tmp_path, *launcher), cwd=root, capture_output=True, text=True)
+    assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr
+    assert "launchers come with pip install '.[cluster]'" in done.stderr
+
+
 def test_in_a_sweep_a_failed_variant_does_not_void_the_others_yet_shows_in_the_exit_code(tmp_path, root, python):
     sweep = command(python, tmp_path, "seed=0", "curvature.top_k=0,4", f"hydra.sweep.dir={tmp_path}/out", "-m")
     done = subprocess.run(sweep, cwd=root, capture_output=True, text=True)

@@ -4,7 +4,11 @@ import math
 
 import pytest
 
+from experiments import _contest
 from experiments._search import search
+from layercurv.errors import InputError
+from layercurv.files import WriteError
+from tests.experiments.smoke import smoke_record
 
 
 def hill(*peak):
@@ -46,3 +50,13 @@ def test_no_point_is_tried_twice_and_the_first_of_equals_wins():
     calls = []
     found = search(lambda point: calls.append(point) or 1.0, (0.01, 0.05), (3.0, 10.0), 12)
     assert len(calls) == len(set(calls)) == 12 and found.best == (0.01, 0.05)
+
+
+@pytest.mark.parametrize(("error", "message"), [(WriteError, "no room"), (InputError, "diverged at each of")])
+def test_a_full_disk_ends_a_contest_and_is_no_divergence(tmp_path, monkeypatch, error, message):
+    def fail(*_):
+        raise error("no room")
+
+    monkeypatch.setattr(_contest, "trained_model", fail)
+    with pytest.raises(InputError, match=message):
+        smoke_record("spectral_newton", tmp_path)

@@ -5,7 +5,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -18,25 +18,29 @@ from tests.faults.scene import Scenes
 from tests.faults.trial import Trial
 
 
-def trials(folder: Path, points: int) -> Iterator[Trial]:
-    """All faults, `points` of them kills."""
+def kinds(folder: Path, points: int) -> dict[str, Callable[[], Iterator[Trial]]]:
+    """All faults by kind, `points` of them kills."""
     scenes, share = Scenes(folder / "runs"), max(1, points // 5)
-    yield from killed_runs(scenes, share)
-    yield from killed_sealing(folder / "sealing", share)
-    yield from killed_drawing(folder / "drawing", share)
-    yield from faults_of_disks(scenes)
-    yield from faults_of_files(scenes)
-    yield from faults_of_neighbours(scenes)
+    return {
+        "runs": lambda: killed_runs(scenes, share),
+        "sealing": lambda: killed_sealing(folder / "sealing", share),
+        "drawing": lambda: killed_drawing(folder / "drawing", share),
+        "disks": lambda: faults_of_disks(scenes),
+        "files": lambda: faults_of_files(scenes),
+        "neighbours": lambda: faults_of_neighbours(scenes),
+    }
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--points", type=int, default=200, help="kill points (default: 200)")
+    parser.add_argument("--only", nargs="+", choices=kinds(Path(), 1), help="some kinds (default: all)")
     options = parser.parse_args()
     torch.set_num_threads(1)  # no threads: this process forks
     tried, lost, messages, started = Counter(), Counter(), {}, time.monotonic()
     with tempfile.TemporaryDirectory(prefix="faults-") as name:
-        for trial in trials(Path(name), options.points):
+        of = kinds(Path(name), options.points)
+        for trial in (trial for kind in options.only or of for trial in of[kind]()):
             tried[trial.kind] += 1
             print(f"{time.monotonic() - started:6.0f} s  {trial.kind}", file=sys.stderr, flush=True)
             lost[trial.kind] += bool(trial.lost)

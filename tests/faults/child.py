@@ -9,7 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-LIMIT_S = 120.0
+from claimgate.files import _CLEARED
+
+LIMIT_S = 600.0  # against hanging; watching every call of matplotlib on a busy machine takes minutes
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ def forked(task: Callable[[], object], output: Path) -> Ending:
 
 def _be_child(task: Callable[[], object], output: Path) -> None:
     code = 1
+    _CLEARED.clear()  # a command given anew has looked through no folder yet
     try:
         descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(descriptor, 1)

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 
 ROOT = Path(__file__).resolve().parents[2]
-OURS = (f"{ROOT}/layercurv/", f"{ROOT}/experiments/")
+OURS = tuple(f"{ROOT}/{package}/" for package in ("claimgate", "layercurv", "experiments"))
 FILE_EVENTS = {"open", "os.rename", "os.link", "os.remove", "os.chmod", "os.mkdir", "os.listdir", "os.scandir"}
 # File and function whose call or return begins a phase.
 PHASES = {

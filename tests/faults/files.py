@@ -12,8 +12,9 @@ from layercurv.data.shards import open_shards
 from layercurv.errors import InputError
 from layercurv.files import sha256_file
 from tests.faults.child import forked
-from tests.faults.events import Events
-from tests.faults.scene import Scenes
+from tests.faults.events import Events, chosen_points
+from tests.faults.kills import observed
+from tests.faults.scene import Scene, Scenes
 from tests.faults.trial import Trial
 
 
@@ -108,12 +109,13 @@ def told(task: Callable[[], object]) -> int:
 
 def removed_results(scenes: Scenes) -> Trial:
     """Remove the records' folder while a run measures: the run writes its record all the same."""
+    point = middle_of(scenes.new(), "measuring")
     scene = scenes.new()
     kept = scene.folder / "kept"
     shutil.copytree(scene.results, kept)
 
     def disturbed() -> object:
-        Events(scene.folder, 3000, lambda: shutil.rmtree(scene.results)).watch()
+        Events(scene.folder, point, lambda: shutil.rmtree(scene.results)).watch()
         return scene.task()
 
     ending = scene.run(disturbed)
@@ -141,10 +143,11 @@ class YearAgo:
 
 def clock_set_back(scenes: Scenes) -> Trial:
     """Interrupt a run and go on with a clock that stands before all files were made."""
+    point = middle_of(scenes.new(), "training")
     scene = scenes.new()
 
     def interrupted() -> object:
-        Events(scene.folder, 700, lambda: os._exit(3)).watch()
+        Events(scene.folder, point, lambda: os._exit(3)).watch()
         return scene.task()
 
     def earlier() -> object:
@@ -159,6 +162,10 @@ def clock_set_back(scenes: Scenes) -> Trial:
     ending = scene.run(earlier)
     resumed = [] if "training goes on from step" in ending.output else ["it began anew"]
     return Trial("clock set back", resumed + scene.lost() + scene.lost_after_rerun(), ending.message)
+
+
+def middle_of(scene: Scene, phase: str) -> int:
+    return chosen_points(observed(scene.task, scene.folder), phase, 5)[2]
 
 
 def line_with(text: str, word: str) -> str:

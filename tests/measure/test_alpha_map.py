@@ -20,6 +20,7 @@ from layercurv.curvature import (
     weight_layers,
 )
 from layercurv.errors import InputError
+from layercurv.files import WriteError
 from layercurv.fits import fit_alpha
 from layercurv.measure import AlphaMap, Check, alpha_map, matching_layers
 from layercurv.results import schema
@@ -103,9 +104,10 @@ class StoppedError(Exception):
     pass
 
 
+@pytest.mark.parametrize("error", [StoppedError, WriteError])  # a full disk is no refusal of an engine's
 @pytest.mark.parametrize("stage", ["grow", "_save"])
 @pytest.mark.parametrize("nth", [1, 2, 3, 5])
-def test_an_interrupted_measurement_goes_on_with_the_same_numbers(found, tmp_path, monkeypatch, stage, nth):
+def test_an_interrupted_measurement_goes_on_with_the_same_numbers(found, tmp_path, monkeypatch, stage, nth, error):
     from layercurv.measure.resume import Resumable
 
     original, calls = getattr(Resumable, stage), []
@@ -114,7 +116,7 @@ def test_an_interrupted_measurement_goes_on_with_the_same_numbers(found, tmp_pat
         result = original(self, *arguments)
         calls.append(stage)
         if len(calls) == nth:
-            raise StoppedError
+            raise error
         return result
 
     given = network(), CrossEntropy(), samples(), 4
@@ -123,7 +125,7 @@ def test_an_interrupted_measurement_goes_on_with_the_same_numbers(found, tmp_pat
         patch.setattr(Resumable, stage, interrupt)
         if stage == "grow" and nth > 3:
             pytest.skip("there are three micro-batches")
-        with pytest.raises(StoppedError):
+        with pytest.raises(error):
             alpha_map(*given, **options)
     assert alpha_map(*given, **options).entries == found.entries
 

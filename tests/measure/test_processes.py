@@ -16,6 +16,8 @@ from layercurv.curvature import (
     weight_layers,
 )
 from layercurv.errors import InputError
+from layercurv.exchange import Exchange
+from layercurv.files import WriteError
 from layercurv.measure import Processes
 from tests.compare import assert_close
 
@@ -81,12 +83,20 @@ def message(attempt) -> str:
     return ""
 
 
+def no_room():
+    raise WriteError("no room")
+
+
 def refused(rank: int) -> list[str]:
     model, batches = network(), samples()
     layers = weight_layers(model)
     batches[-1] = (batches[-1][0] * float("nan"), batches[-1][1])  # the last process alone sees it
     messages = [message(lambda: Processes(model, LOSS, batches).mean_gradients(layers))]
     messages.append(message(lambda: Processes(model, LOSS, samples(1))))
+    with pytest.raises(WriteError, match="process 1 of 2: no room"):  # stays an error of the disk in every process
+        Exchange().together(lambda: no_room() if rank else None)
+    with pytest.raises(WriteError, match="no room"):
+        Exchange().from_first(no_room)
     model[0].weight.data += 0.1 * rank
     return [*messages, message(lambda: Processes(model, LOSS, samples()))]
 
