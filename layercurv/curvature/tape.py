@@ -237,13 +237,10 @@ def record(model: nn.Module, inputs: torch.Tensor | Batch) -> Tape:
         InputError: If the network fails, or does what a tape cannot hold.
     """
     batch = of_inputs(inputs)
-    without = _WithoutActivations()
-    try:
+    without, recorder = _WithoutActivations(), None
+    with contextlib.suppress(InputError):  # functorch's transforms refuse such hooks
         recorder, output = _recorded(model, batch, without)
-    except InputError:
-        if not without.were_needed:
-            raise
-    if without.were_needed:  # the network differentiates something in its own forward pass
+    if recorder is None or without.were_needed:  # the network differentiates something in its own forward pass
         recorder, output = _recorded(model, batch, contextlib.nullcontext())
     tape = recorder.tape
     tape.network_output = recorder.value_of(output)

@@ -75,3 +75,22 @@ def test_a_chain_of_elementwise_operations_becomes_one():
     assert [o.name for o in fused.operations] == ["t", "addmm", "chain", "add"]
     assert len(tape.operations) > 8
     assert torch.equal(fused.replay(x)[fused.network_output], model(x))
+
+
+class Transformed(nn.Module):
+    """Uses transforms of functions, which refuse that autograd keeps nothing."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Linear(5, 5), nn.Linear(5, 3)
+
+    def forward(self, x):
+        slopes = torch.func.vmap(torch.func.grad(lambda v: (v**3).sum()))(x)
+        return self.last(torch.tanh(torch.func.vmap(torch.square)(self.first(x))) + slopes)
+
+
+def test_a_network_that_differentiates_in_its_own_forward_pass_is_recorded():
+    torch.manual_seed(0)
+    model, x = Transformed().double().eval(), torch.randn(6, 5, dtype=torch.float64)
+    tape = record(model, x)
+    torch.testing.assert_close(tape.replay(x)[tape.network_output], model(x), rtol=0, atol=0)
