@@ -5,7 +5,8 @@ reads raw measurements (sigma, h, factor spectra), so that a stored fit is never
 the stored fit with the recomputed one. Those in `SPECTRUM_QUANTITIES` take a whole `depth_bifurcation` record (select
 `@`) and read the eigenvalues at the end of its descent. Those of `hvp_validation` and `conv_gap` stand in
 `validation_quantities`, of `rank_profile` in `profile_quantities`, of `kronecker_spectrum` in `kronecker_quantities`,
-of `weight_tail` in `tail_quantities`, of `sampling_noise` in `noise_quantities`.
+of `weight_tail` in `tail_quantities`, of `sampling_noise` in `noise_quantities`, of `spectral_newton` in
+`contest_quantities`.
 """
 
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from functools import partial
 import numpy as np
 
 from claimgate.shared_fit import Reads, reads
+from layercurv.claims.contest_quantities import CONTEST_QUANTITIES
 from layercurv.claims.kronecker_quantities import KRONECKER_FITS, KRONECKER_QUANTITIES
 from layercurv.claims.layer_fits import (
     KINDS,
@@ -244,6 +246,7 @@ QUANTITIES: dict[str, Callable[[dict], float]] = {
     **KRONECKER_QUANTITIES,
     **TAIL_QUANTITIES,
     **NOISE_QUANTITIES,
+    **CONTEST_QUANTITIES,
 }
 
 # What is worth computing for many layers at once.
