@@ -17,6 +17,7 @@ _CONTRAST = 40  # of 255, between the darkest and the lightest pixel of a charac
 _HEIGHT = 1.0  # points
 _RULE = 3.0  # points: a flat object as thin as this is a line
 _COVERED = 0.5  # of a character's box
+_SIGNS = "−-–%"  # a number without them is another
 _SIMPLE = 8  # segments: a box or a line; of other shapes the bounding box says too little
 
 Box = tuple[float, float, float, float]  # left, bottom, right, top in points
@@ -54,15 +55,15 @@ def _characters(page) -> Iterator[tuple[str, str]]:
     text = page.get_textpage()
     for index in range(text.count_chars()):
         character = chr(pdfium.FPDFText_GetUnicode(text.raw, index))
-        if not character.isalnum() or pdfium.FPDFText_IsGenerated(text.raw, index) == 1:
+        if not (character.isalnum() or character in _SIGNS) or pdfium.FPDFText_IsGenerated(text.raw, index) == 1:
             continue
         box = text.get_charbox(index)
         rows = slice(max(0, int((top - box[3]) * _SCALE)), max(0, int((top - box[1]) * _SCALE) + 1))
         columns = slice(max(0, int((box[0] - left) * _SCALE)), max(0, int((box[2] - left) * _SCALE) + 1))
         region = pixels[rows, columns]
         matrix = pdfium.FS_MATRIX()
-        pdfium.FPDFText_GetMatrix(text.raw, index, matrix)
-        if matrix.a * matrix.d <= matrix.b * matrix.c or matrix.a < -abs(matrix.b):
+        known = pdfium.FPDFText_GetMatrix(text.raw, index, matrix)
+        if known and (matrix.a * matrix.d <= matrix.b * matrix.c or matrix.a < -abs(matrix.b)):
             yield character, "text upside down or mirrored"
             continue
         place = places.get(_address(pdfium.FPDFText_GetTextObject(text.raw, index)), -1)

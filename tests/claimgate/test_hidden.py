@@ -24,6 +24,7 @@ def coverage_says(paper, capsys):
         ("#underline[{}]", None),
         ("#rect(fill: black, text(fill: white)[{}])", None),
         ("#text(fill: white)[{}]", "not seen"),
+        ("#box[{}#place(top + right, rect(fill: white, width: 0.9em, height: 1em))]", "not seen"),  # the percent sign
         ("#text(fill: rgb(0, 0, 0, 2%))[{}]", "not seen"),
         ("#text(size: 0.4pt)[{}]", "page 1"),
         ("#text(size: 0.9pt, weight: 900)[{}]", "too small"),
