@@ -92,10 +92,12 @@ def matrix_speed() -> float:
     """
     A = torch.randn(1024, 1024)
     A @ A
-    started = time.process_time()
-    for _ in range(8):
+    best = float("inf")
+    for _ in range(40):  # the least, as of what is held against it
+        started = time.process_time()
         A @ A
-    return 8 * 2 * 1024**3 / (time.process_time() - started)
+        best = min(best, time.process_time() - started)
+    return 2 * 1024**3 / best
 
 
 @dataclass(frozen=True)
