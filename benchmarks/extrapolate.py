@@ -92,10 +92,12 @@ def matrix_speed() -> float:
     """
     A = torch.randn(1024, 1024)
     A @ A
-    started = time.process_time()
-    for _ in range(8):
+    best = float("inf")
+    for _ in range(40):  # the least, as of what is held against it
+        started = time.process_time()
         A @ A
-    return 8 * 2 * 1024**3 / (time.process_time() - started)
+        best = min(best, time.process_time() - started)
+    return 2 * 1024**3 / best
 
 
 @dataclass(frozen=True)
@@ -192,13 +194,14 @@ def breaks_first(held: dict[str, int], capacity: int, hours: float) -> str:
     Returns:
         A few words.
     """
-    if held["weights"] + held["check"] > capacity:
-        return "the comparison with float64: measure some layers at a time"
-    if engines_hold(held) > capacity:
-        return "activations: shorter samples"
-    if held["weights"] + held["activations"] + held["factors"] > capacity:
-        return "Kronecker factors: decompose=False, or some layers at a time"
-    return "time" if hours > 24 else "nothing"
+    parts = {"check": "comparison with float64", "activations": "activations", "factors": "Kronecker factors"}
+    found = [words for part, words in parts.items() if held["weights"] + held[part] > capacity]
+    together = max(engines_hold(held), held["weights"] + held["activations"] + held["factors"])
+    if not found and together > capacity:
+        found.append("all of it together")
+    if hours > 24:
+        found.append("time")
+    return ", ".join(found) or "nothing"
 
 
 def rows(large: Large, share: dict[str, float], options: argparse.Namespace) -> list[str]:

@@ -3,7 +3,9 @@
 `python -m benchmarks.processes --processes 2`; each process has one thread. Three ways take turns, and the best time of
 each counts: one process alone; as many copies of it at once as there are processes, which share nothing but the
 machine; and all of them together. Efficiency is the time of one over N times that of N; what the copies lose is the
-machine's (memory, clock, other work), the rest is ours. The start of the processes is left out.
+machine's (memory, clock, other work), the rest is ours. The same in processor time leaves out waiting, and with it what
+else runs on the machine: it says how much work there is more, not how evenly it is spread. The start of the processes
+is left out.
 """
 
 import argparse
@@ -38,7 +40,7 @@ def seconds(rank: int, size: int, folder: str, n_batches: int, repeats: int) -> 
     torch.manual_seed(0)
     model = resnet18_cifar(width=16, n_classes=10).eval()
     batches = [(torch.randn(16, 3, 32, 32), torch.randint(10, (16,))) for _ in range(n_batches)]
-    times: dict[str, list[tuple[float, float]]] = {"one": [], "copies": [], "together": []}
+    times: dict[str, list[tuple[float, float, float]]] = {"one": [], "copies": [], "together": []}
     for _ in range(1 + repeats):
         for way, found in times.items():
             exchange = Exchange() if way == "together" else Exchange.of_one()
@@ -46,10 +48,10 @@ def seconds(rank: int, size: int, folder: str, n_batches: int, repeats: int) -> 
             engines = Engines(model, nn.CrossEntropyLoss(), batches, exchange)
             dist.barrier()
             said.clear()
-            started = time.perf_counter()
+            started, started_processor = time.perf_counter(), time.process_time()
             if way != "one" or rank == 0:
                 engines.directional_curvature(engines.gradient_directions(weight_layers(model), top_k=20))
-            found.append((time.perf_counter() - started, sum(said)))
+            found.append((time.perf_counter() - started, sum(said), time.process_time() - started_processor))
     torch.save({way: found[1:] for way, found in times.items()}, f"{folder}/{rank}.pt")  # the first one warms up
     dist.destroy_process_group()
 
@@ -83,11 +85,15 @@ def main() -> None:
         found = [torch.load(Path(folder) / f"{rank}.pt") for rank in range(N)]
     # Of each round the slowest process counts, of the rounds the best.
     best = {way: min(max(rounds) for rounds in zip(*(part[way] for part in found), strict=True)) for way in found[0]}
-    (one, _), (copies, _), (together, said) = best["one"], best["copies"], best["together"]
+    (one, *_), (copies, *_), (together, said, _) = best["one"], best["copies"], best["together"]
+    work = {
+        way: min(sum(p for *_, p in rounds) for rounds in zip(*(f[way] for f in found), strict=True)) for way in best
+    }
     print(f"{one:7.2f} s  one process")
     print(f"{copies:7.2f} s  {N} copies of it at once: the machine allows an efficiency of {one / copies:.2f}")
     print(f"{together:7.2f} s  {N} processes together, {said / together:.1%} of it exchange and waiting")
     print(f"{one / together / N:7.2f}    parallel efficiency, {copies / together / N:.2f} of what the machine allows")
+    print(f"{work['one'] / work['together']:7.2f}    of the processor time of all together is that of one alone")
 
 
 if __name__ == "__main__":

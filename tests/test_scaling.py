@@ -146,7 +146,9 @@ def test_the_large_networks_are_as_large_as_they_say(large, parameters):
 
 def test_what_breaks_first():
     held = {"weights": 10 * GIB, "check": 20 * GIB, "activations": 5 * GIB, "factors": 100 * GIB}
-    expected = {20: "the comparison with float64", 33: "activations", 80: "Kronecker factors", 200: "nothing"}
+    expected = {20: "comparison with float64", 33: "Kronecker factors", 112: "all of it together", 200: "nothing"}
     for capacity, words in expected.items():
         assert breaks_first(held, capacity * GIB, 1.0).startswith(words)
+    both = breaks_first(held | {"activations": 90 * GIB}, 80 * GIB, 100.0)
+    assert both == "activations, Kronecker factors, time"
     assert breaks_first(held, 200 * GIB, 100.0) == "time"

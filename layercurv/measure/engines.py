@@ -47,6 +47,7 @@ class Engines:
             if n < size:
                 raise InputError(f"processes: expected a micro-batch for each of {size} processes, got {n}")
         self.first, last = rank * n // size, (rank + 1) * n // size
+        self._batches = batches
         self._up_to_mine = batches if size == 1 else list(batches[:last])
         self.share: Sequence[Any] = self._up_to_mine if size == 1 else self._up_to_mine[self.first :]
 
@@ -103,13 +104,18 @@ class Engines:
         self,
         directions: dict[str, Any],
         measure: Callable[..., dict[str, LayerCurvature]] = directional_curvature,
+        by_layers: bool = False,
         **options: Any,
     ) -> dict[str, LayerCurvature]:
         """Measure curvature along directions over all samples.
 
+        Shared out by layers, every process goes through all micro-batches for its own layers only: for a few large
+        micro-batches where directions cost most (`tangent`). What is done once per micro-batch is done by all then.
+
         Args:
             directions: As for `layercurv.curvature.directional_curvature`, the same in every process.
             measure: That function, or one that takes the same arguments.
+            by_layers: Whether processes share layers instead of samples.
             **options: Its options.
 
         Returns:
@@ -119,9 +125,15 @@ class Engines:
         Raises:
             InputError: In every process if in any.
         """
-        found = self.exchange.together(lambda: measure(self.model, self.loss, self.share, directions, **options))
+        share = self._batches if by_layers else self.share
+        given = self._dealt(directions) if by_layers else directions
+        found = self.exchange.together(lambda: measure(self.model, self.loss, share, given, **options) if given else {})
         if self.exchange.size == 1:
             return found
+        if by_layers:
+            dealt = self.exchange.gathered({name: vars(curvature) for name, curvature in found.items()})
+            of = {name: LayerCurvature(**part) for some in dealt for name, part in some.items()}
+            return {name: of[name] for name in directions}
         parts = self.exchange.gathered({name: vars(curvature) for name, curvature in found.items()})
         return {name: _joined([part[name] for part in parts]) for name in found}
 
@@ -156,6 +168,12 @@ class Engines:
         if self.exchange.size > 1:
             for visitor in visitors:
                 visitor.load_state_dict(self._added(visitor.state_dict()))
+
+    def _dealt(self, directions: dict[str, Any]) -> dict[str, Any]:
+        # There and back again, as the first layers of a network have most behind them.
+        places = [*range(self.exchange.size), *reversed(range(self.exchange.size))]
+        named = enumerate(directions.items())
+        return dict(pair for index, pair in named if places[index % len(places)] == self.exchange.rank)
 
     def _my_layers(self, layers: list[WeightLayer]) -> list[WeightLayer]:
         # The most expensive ones first, each to who has the least to do: the same rule in every process.

@@ -72,6 +72,12 @@ def measured(rank: int) -> dict:
     moments, factors = DirectionalMoments(layers, directions), KroneckerFactors(layers)
     group.sweep(layers, [moments, factors], n_sampled=2, seed=4)
     found = group.directional_curvature(directions, slopes=True)
+    by_layers = group.directional_curvature(directions, by_layers=True, engine="tangent")
+    whole = directional_curvature(model, LOSS, samples(), directions, engine="tangent")
+    assert list(by_layers) == list(whole)
+    for name, curvature in whole.items():  # each layer is measured by one process: the same bits
+        assert torch.equal(by_layers[name].curvatures, curvature.curvatures)
+        assert torch.equal(by_layers[name].per_sample, curvature.per_sample)
     return numbers(found, moments, factors, group.mean_gradients(layers))
 
 
