@@ -4,6 +4,7 @@ Marks, rules and numbers from elsewhere are set only in the sources that `claimg
 that set them itself could print any number as if it were verified.
 """
 
+import fnmatch
 import posixpath
 import re
 from collections.abc import Iterator
@@ -58,7 +59,7 @@ def _problems(root: Path, name: str, project: Project) -> Iterator[str]:
         is_free = name in rules.free and what in _FREE
         if not is_free and (match := re.search(pattern, text)):
             yield f"{what}: {match[0]!r}"
-    yield from _unlocked(root, name, text, project.locked)
+    yield from _unlocked(name, text, project.locked)
     for path, names, other in _IMPORT.findall(text):
         imported = {one.strip() for one in names.split(",")} if names else {"*"}
         file = _file(name, path)
@@ -82,15 +83,19 @@ def _binding(rules: TypstRules) -> dict[str, str]:
     }
 
 
-def _unlocked(root: Path, name: str, text: str, locked: Locked) -> Iterator[str]:
-    seen = {path.relative_to(root).as_posix() for pattern in locked.seen for path in root.glob(pattern)}
+def _unlocked(name: str, text: str, locked: Locked) -> Iterator[str]:
     for pattern, what in ((_INCLUDE, "includes"), (_IMAGE, "draws")):
         for match in pattern.finditer(text):
             path = next((group for group in match.groups() if group is not None), None)
             file = "" if path is None else _file(name, path)
             inside = file.startswith(f"{locked.paper}/") and (what == "draws" or file.endswith(".typ"))
-            if not (inside or (what == "draws" and file in seen)):
+            if not (inside or (what == "draws" and any(_is_one(file, one) for one in locked.seen))):
                 yield f"{what} what is not locked: {path if path is not None else match[0]!r}"
+
+
+def _is_one(file: str, pattern: str) -> bool:
+    # Of those that the pattern finds once they are drawn.
+    return fnmatch.fnmatchcase(file, pattern) and ("**" in pattern or file.count("/") == pattern.count("/"))
 
 
 def _file(name: str, path: str) -> str:
