@@ -260,6 +260,7 @@ class TangentCurvature:
                 return None
             total += self._loss.sum_loss(part.tape.output, part.batch.targets)
             found.append(self._of(linear, part, layers, n_made // 2))
+            del part, linear  # before the next ones are made
         return found if _is_equal(total, self._loss.sum_loss(tape.output, targets), tape.eps) else None
 
     def _of(
