@@ -96,19 +96,19 @@ def test_the_gradient_is_that_counted(network):
 
 
 @pytest.mark.parametrize(
-    ("network", "engine", "formula"),
+    ("network", "engine", "formula", "rel"),
     [
-        (images, "ggn", lambda shape: by_columns(shape, 10, K)),
-        (images, "tangent", lambda shape: by_tangents(shape, K)),
-        (text, "tangent", lambda shape: by_tangents(shape, K)),
-        (llama, "tangent", lambda shape: by_tangents(shape, K)),
+        (images, "ggn", lambda shape: by_columns(shape, 10, K), 0.1),
+        (images, "tangent", lambda shape: by_tangents(shape, K), 1e-12),
+        (text, "tangent", lambda shape: by_tangents(shape, K), 0.02),  # LayerNorm's means are products too
+        (llama, "tangent", lambda shape: by_tangents(shape, K), 0.1),  # no layer feeds all of its own attention
     ],
 )
-def test_an_engine_costs_what_the_formula_says(network, engine, formula):
+def test_an_engine_costs_what_the_formula_says(network, engine, formula, rel):
     model, x, y = network()
     directions = gradient_directions(model, LOSS, [(x, y)], weight_layers(model), K)
     found = per_sample(lambda b: directional_curvature(model, LOSS, b, directions, engine, slopes=True), x, y)
-    assert found == pytest.approx(formula(shape_of(model, x[:1], is_smooth=network is not images)), rel=0.1)
+    assert found == pytest.approx(formula(shape_of(model, x[:1], is_smooth=network is not images)), rel=rel)
 
 
 def test_kronecker_factors_of_random_columns_cost_what_the_formula_says():
