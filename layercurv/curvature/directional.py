@@ -207,7 +207,7 @@ class _Study:
         of = {engine: [name for name in engines if engines[name] == engine] for engine in FAST}
         loss, single = self.objective.loss, self._moves.single
         ggn = GGNCurvature(self._moves.layers_of(of["ggn"]), single, self._slopes)
-        tangent = TangentCurvature(loss, single, self._network, self._moves.layers_of(of["tangent"]))
+        tangent = TangentCurvature(loss, single, self._moves.layers_of(of["tangent"]))
         failed: dict[str, str] = {}
         for batch in map(self.objective.prepared, batches):
             try:

@@ -29,12 +29,10 @@ from layercurv.curvature.losses import Loss
 from layercurv.curvature.objective import require_finite
 from layercurv.curvature.rules import RULES, moving_leaves
 from layercurv.curvature.separation import is_scaled, sample_scales, scaled
-from layercurv.curvature.tape import Tape, Value
-from layercurv.curvature.traced import Route, TracedBatch, TracedNetwork
+from layercurv.curvature.tape import Value
+from layercurv.curvature.traced import Route, TracedBatch
 
 _TEMPORARIES = 3  # tensors as large as the tangents that one operation may hold at a time
-_N_PARTS, _LEAST_SAMPLES = 4, 2  # of a micro-batch; a part of one sample could not tell whether samples are independent
-_SMALL_BYTES = 16 * 2**20  # made by a forward pass; less is measured whole
 _LARGEST_BYTES = 16 * 2**20  # larger tangents are slower on CPUs (glibc maps them anew each time), not faster on GPUs
 
 
@@ -51,9 +49,7 @@ class Directional:
 class Linearization:
     """A network at one micro-batch, ready to move tangents."""
 
-    def __init__(
-        self, traced: TracedBatch, layers: list[str], loss: Loss, by_sample: bool = True, is_part: bool = False
-    ):
+    def __init__(self, traced: TracedBatch, layers: list[str], loss: Loss, by_sample: bool = True):
         """Run the network once forward and once backward.
 
         Args:
@@ -61,8 +57,6 @@ class Linearization:
             layers: Names of the layers that will be asked for.
             loss: The loss.
             by_sample: Whether to keep samples apart where they are independent, which another backward pass tells.
-            is_part: Whether to look for that from the layers on, not only where operations bend: `are_independent` then
-                says whether all that follows the layers keeps the samples apart.
         """
         self._traced, self._loss, tape = traced, loss, traced.tape
         self._routes = {name: traced.routes[name] for name in layers}
@@ -75,21 +69,19 @@ class Linearization:
         kept = applied.union(
             (r.start for r in self._routes.values()), (tape.operations[p].outputs[0] for p in bent), *read.values()
         )
-        applications = set().union(*(_applications(tape, r) for r in self._routes.values())) if is_part else set()
-        values = tape.replay(traced.batch, kept | applications, {r.start for r in self._routes.values()})
+        values = tape.replay(traced.batch, kept, {r.start for r in self._routes.values()})
         output = values[tape.network_output]
         self.outputs = output.detach()
         # Where the outputs' first axis is not that of the samples, the mean over it counts for each sample.
         self._scale = traced.n_samples / len(output)
         self._output_gradient = loss.output_gradient(self.outputs, traced.batch.targets) * self._scale
-        ends = [values[tape.operations[p].outputs[0]] for p in bent] + [values[index] for index in applications]
+        ends = [values[tape.operations[p].outputs[0]] for p in bent]
         adjoints = _adjoints(output, ends, self._output_gradient)
         starts = [values[r.start] for r in self._routes.values() if values[r.start].is_leaf]
-        apart = [False] * len(ends)
+        apart = [False] * len(bent)
         self.is_apart, apart = self._separation(output, ends, adjoints, starts) if by_sample else (False, apart)
-        self.are_independent = self.is_apart and all(apart)
-        self._by_sample = {p for p, is_apart in zip(bent, apart, strict=False) if is_apart}
-        weighted = dict(zip(bent, adjoints, strict=False))
+        self._by_sample = {p for p, is_apart in zip(bent, apart, strict=True) if is_apart}
+        weighted = dict(zip(bent, adjoints, strict=True))
         # The graph is not needed any more; what each operation keeps for its tangents takes the place of what it read.
         values = {index: values[index].detach() for index in applied.union(*read.values())}
         del output, adjoints, ends, starts
@@ -197,20 +189,18 @@ class TangentCurvature:
 
     Memory: values and adjoints of the operations behind the first layer, two to three times what a training step keeps
     of a transformer; and as many directions at a time as make their tangents half as large as all that the forward pass
-    makes, no single tangent larger than `_LARGEST_BYTES`. A micro-batch that makes more than `_SMALL_BYTES` is measured
-    in parts where its samples are independent, so that all this is less than the training step's.
+    makes, no single tangent larger than `_LARGEST_BYTES`.
     """
 
-    def __init__(self, loss: Loss, directions: dict, network: TracedNetwork, layers: list[WeightLayer]):
+    def __init__(self, loss: Loss, directions: dict, layers: list[WeightLayer]):
         """Start empty.
 
         Args:
             loss: The loss.
             directions: Layer name to directions.
-            network: The network.
             layers: The layers.
         """
-        self._loss, self._directions, self._network, self._layers = loss, directions, network, layers
+        self._loss, self._directions, self._layers = loss, directions, layers
         self._parts: dict[str, list[Directional]] = {layer.name: [] for layer in layers}
         self._is_apart, self._n_samples = True, 0
 
@@ -224,50 +214,13 @@ class TangentCurvature:
         layers = [layer for layer in self._layers if layer.name in names]
         if not layers:
             return
-        n_made = _n_made(traced.tape)
-        parts = self._in_parts(traced, layers, n_made)
-        if parts is None:
-            linear = Linearization(traced, [layer.name for layer in layers], self._loss)
-            require_finite(linear.outputs)
-            self._is_apart = self._is_apart and linear.is_apart
-            parts = [self._of(linear, traced, layers, n_made)]
+        linear = Linearization(traced, [layer.name for layer in layers], self._loss)
+        require_finite(linear.outputs)
+        self._is_apart = self._is_apart and linear.is_apart
         self._n_samples += traced.n_samples
-        for part in parts:
-            for name, found in part.items():
-                self._parts[name].append(found)
-
-    def _in_parts(
-        self, traced: TracedBatch, layers: list[WeightLayer], n_made: int
-    ) -> list[dict[str, Directional]] | None:
-        """Measure some samples after others.
-
-        Returns:
-            What each part gives; None if that does not pay, or is not sure to give what all together give. Sure means:
-            the network does the same with the part, with the same outputs; nothing behind the layers mixes its samples;
-            and the losses of the parts sum to the whole.
-        """
-        n, tape, targets = traced.n_samples, traced.tape, traced.batch.targets
-        is_small = n < _N_PARTS * _LEAST_SAMPLES or n_made * tape.output.element_size() < _SMALL_BYTES
-        if is_small or len(tape.output) != n:
-            return None
-        found, total = [], 0.0
-        for index in torch.arange(n).tensor_split(_N_PARTS):
-            part = self._network.part(traced, index.tolist())
-            if part is None or not _is_equal(part.tape.output, tape.output[index], tape.eps):
-                return None
-            linear = Linearization(part, [layer.name for layer in layers], self._loss, is_part=True)
-            if not linear.are_independent:
-                return None
-            total += self._loss.sum_loss(part.tape.output, part.batch.targets)
-            found.append(self._of(linear, part, layers, n_made // 2))
-            del part, linear  # before the next ones are made
-        return found if _is_equal(total, self._loss.sum_loss(tape.output, targets), tape.eps) else None
-
-    def _of(
-        self, linear: Linearization, traced: TracedBatch, layers: list[WeightLayer], n_made: int
-    ) -> dict[str, Directional]:
         with torch.no_grad():
-            return {la.name: _along_all(linear, traced, la, self._directions[la.name], n_made) for la in layers}
+            for layer in layers:
+                self._parts[layer.name].append(_along_all(linear, traced, layer, self._directions[layer.name]))
 
     def result(self, name: str) -> LayerCurvature:
         """Put a layer's micro-batches together.
@@ -281,9 +234,10 @@ class TangentCurvature:
         return _combine(self._parts[name], self._n_samples, self._is_apart)
 
 
-def _along_all(linear: Linearization, traced: TracedBatch, layer: WeightLayer, directions, n_made: int) -> Directional:
-    at_a_time = _directions_at_a_time(traced, layer, n_made)
-    chunks = [linear.along(layer.name, some) for some in _chunks(directions, at_a_time, layer)]
+def _along_all(linear: Linearization, traced: TracedBatch, layer: WeightLayer, directions) -> Directional:
+    chunks = [
+        linear.along(layer.name, some) for some in _chunks(directions, _directions_at_a_time(traced, layer), layer)
+    ]
     return Directional(
         *(torch.cat([getattr(chunk, field.name) for chunk in chunks]).cpu() for field in fields(Directional))
     )
@@ -299,31 +253,11 @@ def _chunks(directions: Directions | TensorDirections, size: int, layer: WeightL
         yield Directions(directions.singular_values[: left.shape[1]], left, right, directions.is_null[: left.shape[1]])
 
 
-def _applications(tape: Tape, route: Route) -> set[int]:
-    # What the weight makes where it meets the samples: from there on every value has their axis.
-    if route.use is not None:
-        return {route.start}
-    bare, found = {route.start}, set()
-    for operation in (tape.operations[position] for position in route.operations):
-        if not bare.isdisjoint(operation.inputs):
-            (bare if tape.views.issuperset(operation.outputs) else found).update(operation.outputs)
-    return found
-
-
-def _n_made(tape: Tape) -> int:
-    # Entries of all that the forward pass makes.
-    made = set().union(*(operation.outputs for operation in tape.operations)) - tape.views
-    return sum(math.prod(tape.shapes[index]) for index in made)
-
-
-def _is_equal(found: torch.Tensor, expected: torch.Tensor, eps: float) -> bool:
-    # Sums of another number of rows are added in another order.
-    return bool((found - expected).norm() <= min(1e4 * eps, 0.1) * expected.norm())
-
-
-def _directions_at_a_time(traced: TracedBatch, layer: WeightLayer, n_made: int) -> int:
+def _directions_at_a_time(traced: TracedBatch, layer: WeightLayer) -> int:
     tape, route = traced.tape, traced.routes[layer.name]
     size = {index: math.prod(shape) for index, shape in tape.shapes.items()}
+    made = set().union(*(operation.outputs for operation in tape.operations))
+    activations = sum(size[index] for index in made - tape.views)
     last_use = {index: p for p in route.operations for index in tape.operations[p].inputs}
     alive, together = {route.start}, size[route.start]
     for position in route.operations:
@@ -331,7 +265,7 @@ def _directions_at_a_time(traced: TracedBatch, layer: WeightLayer, n_made: int) 
         together = max(together, sum(size[index] for index in alive))
         alive = {index for index in alive if last_use.get(index, -1) > position}
     largest = max(size[index] for index in route.values) * layer.weight.element_size()
-    return max(1, min(n_made // (2 * _TEMPORARIES * together), _LARGEST_BYTES // largest))
+    return max(1, min(activations // (2 * _TEMPORARIES * together), _LARGEST_BYTES // largest))
 
 
 def _combine(parts: list[Directional], n_samples: int, is_apart: bool) -> LayerCurvature:
