@@ -122,6 +122,35 @@ def test_coverage_of_a_markdown_paper_sees_what_is_typed(paper, capsys, text, pr
     assert problem in captured.out + captured.err
 
 
+@pytest.mark.parametrize(
+    "unprinted",
+    [
+        "![{{claim accuracy.ours}}](a.png)",
+        '[x]: y "{{claim accuracy.ours}}"',
+        '[x](# "{{claim accuracy.ours}}")',
+        "`{{claim accuracy.ours}}`",
+        "![{{claim\naccuracy.ours}}](a.png)",
+        None,
+    ],
+)
+def test_a_claim_of_the_source_that_is_not_printed_fails_by_name(paper, capsys, unprinted):
+    paper.write("paper/paper.md", f"# A\n\nIt is {{{{claim accuracy.ours}}}}.\n\n{unprinted or ''}\n")
+    main(["sentences", "--accept"])
+    capsys.readouterr()
+    assert main(["coverage"]) == (1 if unprinted else 0)
+    assert ("accuracy.ours: 2 in the source, 1 in the document" in capsys.readouterr().out) == bool(unprinted)
+
+
+@pytest.mark.skipif(not HAS_LATEX, reason="no LaTeX")
+def test_a_claim_in_a_macro_that_nothing_uses_fails_by_name(latex_paper, capsys):
+    unused = r"\newcommand{\unused}{\claim{accuracy.ours}}"
+    latex_paper.change("paper/paper.tex", r"\begin{document}", unused + "\n" + r"\begin{document}")
+    main(["sentences", "--accept"])
+    capsys.readouterr()
+    assert main(["coverage"]) == 1
+    assert "accuracy.ours: 2 in the source" in capsys.readouterr().out
+
+
 def test_one_claim_of_another_is_no_typed_quantity(paper):
     paper.write("paper/paper.md", "# A paper\n\nIt is {{claim accuracy.ours}}/{{claim accuracy.baseline}}.\n")
     assert main(["sentences", "--accept"]) == 0 and main(["coverage"]) == 0
