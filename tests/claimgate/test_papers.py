@@ -243,6 +243,13 @@ CITING = """# A paper
         ("Smith et al. (2021)", "", 1),  # an entry that nobody cites counts as typed
         ("Smith et al. (2021) or Doe (2001) in 17 cases", "", 1),
         ("Smith et al. (2021) or Doe (2001)", "\n- Our method reaches 97.9 in all cases.", 1),
+        ("Smith et al. (2021) or Doe (2001)", " doi:97.9, in all cases.", 1),
+        ("Smith et al. (2021) or Doe (2001)", " arXiv: 97.9", 1),
+        ("Smith et al. (2021) or Doe (2001)", " doi:10.1000/17.2, arXiv:2001.01234v2, https://x.org/1.5%20a", 0),
+        ("Smith et al. (2021) or Doe (2001)", " Our method reaches 97.9.", 1),
+        ("Smith et al. (2021) or Doe (2001)", " Our method reaches 97 %.", 1),
+        ("Smith et al. (2021) or Doe (2001)", " Our method reaches 97 percent.", 1),
+        ("Smith et al. (2021) or Doe (2001)", " Our method reaches 97 per cent.", 1),
         ("Smith et al. (2021) or Doe (2001)", "\n\n## Appendix\n\nIt is 2021.", 1),
     ],
 )
