@@ -82,6 +82,7 @@ def _coverage(options: argparse.Namespace, project: Project) -> int:
     from claimgate.locked.sources import made_lines, written_lines
     from claimgate.papers.compiled import CannotCompile, compile_paper
     from claimgate.papers.sources import judge_paper_sources
+    from claimgate.places import claim_places
 
     verified = _gate(project, documents=None).verify()
     if verified.exit_code:
@@ -94,8 +95,9 @@ def _coverage(options: argparse.Namespace, project: Project) -> int:
         print(f"cannot be judged: {reason}", file=sys.stderr)
         return CANNOT_BE_JUDGED
     claims = project.root / project.claims
-    printed = {claim.stated for claim in load_claims(claims, project)}
-    found = coverage_of(compiled.plain, compiled.marked, claims, printed, compiled.unseen)
+    stated = {claim.id: claim.stated for claim in load_claims(claims, project)}
+    placed = [(id_, stated[id_]) for id_, _, _ in claim_places(project) if id_ in stated]
+    found = coverage_of(compiled.plain, compiled.marked, claims, set(stated.values()), compiled.unseen, placed)
     lines = written_lines(project.root, project.locked) | made_lines(project.root, project.locked)
     sentences = judge_paper_sources(project.root, project) + judge_locks(claims, lines)
     verification = Verification({"coverage": found.verdicts(), "sentences": sentences})

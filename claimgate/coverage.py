@@ -6,6 +6,7 @@ must hold the same characters. Then each numeral of the marked one is told by th
 
 import re
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ _KINDS = {"⟦": "claim", "⟬": "audited", "⟨": "waived", "⦃": "formula", "
 _CLOSES = dict(zip("⟧⟭⟩⦄⟫", _KINDS, strict=True))
 _MARKS = "".join([*_KINDS, *_CLOSES])
 _TOKEN = re.compile(rf"[{_MARKS}]|\d[\d.,]*\d|\d")
+_CLAIM = re.compile(r"⟦([^⟧]*)⟧")
 _CONTEXT = 30  # characters shown on either side of a numeral that nothing covers
 _MOVES, _BLOCK = 16, 60  # how many blocks may have moved, and of how many characters at least
 
@@ -39,6 +41,7 @@ class Coverage:
         str, ...
     ] = ()  # what is never right: odd numerals, what changes a claim beside it, unlisted numbers
     exemptions: tuple[tuple[Exemption, int], ...] = ()  # each with how often it is made use of
+    unprinted: tuple[str, ...] = ()  # claims that the source has printed, and the document does not, or not as often
 
     @property
     def waived_share(self) -> float:
@@ -57,6 +60,12 @@ class Coverage:
         return [
             _verdict("numerals", not self.uncovered, counts, found),
             _verdict("claims printed", self.bound > 0, f"{self.bound}", "none: a paper without numbers needs no gate"),
+            _verdict(
+                "claims of the source",
+                not self.unprinted,
+                "each printed wherever the source has it",
+                f"not printed where the source has them: {'; '.join(self.unprinted[:10])}",
+            ),
             _verdict(
                 "waivers",
                 self.waived_share < MAX_WAIVED,
@@ -95,7 +104,12 @@ def measure_coverage(paper: Path, marked: Path, claims: Path, printed: set[str] 
 
 
 def coverage_of(
-    plain: str, text: str, claims: Path, printed: set[str] | None = None, unseen: tuple[str, ...] = ()
+    plain: str,
+    text: str,
+    claims: Path,
+    printed: set[str] | None = None,
+    unseen: tuple[str, ...] = (),
+    placed: Iterable[tuple[str, str]] = (),
 ) -> Coverage:
     """Tell every numeral of a paper by its two texts.
 
@@ -105,6 +119,7 @@ def coverage_of(
         claims: As for `measure_coverage`; without a `numerals.toml` nothing is exempt.
         printed: Likewise.
         unseen: From `unseen.unseen_text`.
+        placed: Id and stated number of each place in the source that prints a claim.
 
     Returns:
         The coverage.
@@ -116,7 +131,10 @@ def coverage_of(
     found = tell_numerals(text, names_of(exemptions), _differing(plain, text))
     broken = [*unseen, *objections(text), *unlisted(exemptions, text), *_odd_marks(plain, text, printed)]
     return replace(
-        found, objections=tuple(broken), exemptions=tuple(zip(exemptions, used(exemptions, text), strict=True))
+        found,
+        objections=tuple(broken),
+        exemptions=tuple(zip(exemptions, used(exemptions, text), strict=True)),
+        unprinted=tuple(_unprinted(text, placed)),
     )
 
 
@@ -233,11 +251,22 @@ def _odd_marks(plain: str, marked: str, printed: set[str] | None) -> list[str]:
     found = [f"a mark in the paper itself: {mark}" for mark in _MARKS if mark in plain]
     if printed is not None:
         told = {_bare(_typeset(text)) for text in printed}
-        claims = (_bare(text) for text in re.findall(r"⟦([^⟧]*)⟧", marked))
+        claims = map(_bare, _CLAIM.findall(marked))
         found += [
             f"marked as a claim, and no verified claim prints it: {shown(text)}" for text in claims if text not in told
         ]
     return found
+
+
+def _unprinted(marked: str, placed: Iterable[tuple[str, str]]) -> Iterator[str]:
+    # What is printed has no id in the text: claims that state the same are counted together, and named together.
+    wanted: dict[str, list[str]] = {}
+    for id_, stated in placed:
+        wanted.setdefault(_bare(_typeset(stated)), []).append(id_)
+    found = Counter(map(_bare, _CLAIM.findall(marked)))
+    for text, ids in wanted.items():
+        if found[text] < len(ids):
+            yield f"{', '.join(dict.fromkeys(ids))}: {len(ids)} in the source, {found[text]} in the document"
 
 
 def _bare(text: str) -> str:

@@ -1,7 +1,9 @@
 """Evaluation of JMESPath: each node of a parsed expression becomes a function, built once.
 
 The library walks the tree anew for every element and looks up what each node is. The results are the library's; its own
-functions (`length`, `max_by`, ...) are called as they are.
+functions (`length`, `max_by`, ...) are called as they are. One thing differs: a projection drops no value that is null
+or absent, since a mean over the others would be a mean of something else. What is to be left out a filter says, as in
+`rows[?loss != null].loss`.
 """
 
 import operator
@@ -15,6 +17,10 @@ Evaluate = Callable[[object], object]
 
 FUNCTIONS = Functions()
 ORDER = {"lt": operator.lt, "gt": operator.gt, "lte": operator.le, "gte": operator.ge}
+
+
+class ValueAbsent(ValueError):  # ruff: ignore[error-suffix-on-exception-name] - a reason, not an error of the program
+    """A projection meets an element that has no value; the message says which."""
 
 
 def evaluator(node: dict) -> Evaluate:
@@ -103,7 +109,7 @@ def _filter(node: dict) -> Evaluate:
             kept = [element for element in elements if _is_true(condition(element))]
         else:  # the same, said shorter: most conditions ask for a name
             kept = [element for element in elements if isinstance(element, dict) and element.get(field) == text]
-        return _without_null(kept if found is _identical else map(found, kept))
+        return _projected(found, kept)
 
     return evaluate
 
@@ -124,7 +130,7 @@ def _projection(node: dict) -> Evaluate:
         elements = base(value)
         if not isinstance(elements, list):
             return None
-        return _without_null(elements if found is _identical else map(found, elements))
+        return _projected(found, elements)
 
     return evaluate
 
@@ -134,13 +140,23 @@ def _value_projection(node: dict) -> Evaluate:
 
     def evaluate(value: object) -> list | None:
         elements = base(value)
-        return _without_null(map(found, elements.values())) if isinstance(elements, dict) else None
+        return _projected(found, list(elements.values())) if isinstance(elements, dict) else None
 
     return evaluate
 
 
-def _without_null(found) -> list:
-    return [value for value in found if value is not None]
+def _projected(found: Evaluate, elements: list) -> list:
+    if found is _identical:
+        return list(elements)  # nulls and all: a filter may follow, and no reducer takes them
+    values = list(map(found, elements))
+    if None in values:
+        absent = [place for place, value in enumerate(values) if value is None]
+        more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
+        raise ValueAbsent(
+            f"expected a value of each of {len(values)} elements, number {absent[0]} (counted from 0){more} has none; "
+            "what is to be left out a filter says, as in [?key != null]"
+        )
+    return values
 
 
 def _flatten(node: dict) -> Evaluate:

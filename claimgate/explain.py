@@ -1,19 +1,17 @@
 """One claim, step by step: what it says, what is read and becomes of it, how close it must be, where it is printed."""
 
-import re
 from collections.abc import Iterator
-from pathlib import Path
 
 from claimgate.checks import UNITS, Disagreement, NotEvaluable, accepted_interval, reduce_values
 from claimgate.claim import EXIT_CODES, Claim, Status
 from claimgate.engine import judge, select_quantities
 from claimgate.errors import InputError, shown
 from claimgate.load import load_claims
+from claimgate.places import claim_places
 from claimgate.project import Project
 from claimgate.records import SealedRecords
 
 _SHOWN = 6  # values of one record
-_SOURCES = (".typ", ".tex", ".md")
 
 
 def explain(id_: str, project: Project) -> tuple[str, int]:
@@ -74,13 +72,5 @@ def _values(claim: Claim, name: str, records: SealedRecords) -> Iterator[str]:
 
 
 def _places(claim: Claim, project: Project) -> Iterator[str]:
-    pattern = re.compile(
-        rf"""claim\(\s*"{re.escape(claim.id)}"|\\claim\{{{re.escape(claim.id)}\}}"""
-        rf"""|\{{\{{\s*claim\s+{re.escape(claim.id)}\s*\}}\}}"""
-    )
-    found = []
-    for path in sorted(Path(project.root / project.locked.paper).rglob("*")):
-        if path.suffix in _SOURCES and path.is_file():
-            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-            found += [f"{path}:{number}" for number, line in enumerate(lines, start=1) if pattern.search(line)]
+    found = [f"{path}:{number}" for id_, path, number in claim_places(project) if id_ == claim.id]
     yield f"printed    {', '.join(found) or 'nowhere in the paper'}"

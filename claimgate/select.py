@@ -9,7 +9,7 @@ from jmespath.exceptions import JMESPathError
 
 from claimgate.checks import NotEvaluable
 from claimgate.errors import InputError, shown
-from claimgate.evaluation import Evaluate, evaluator
+from claimgate.evaluation import Evaluate, ValueAbsent, evaluator
 
 MAX_LENGTH = 400
 # Widths of all multi-selects multiplied. "[@, @][] | [@, @][] | ..." doubles its result at each step: thirty steps
@@ -57,10 +57,12 @@ def select(expression: str, document: object, where: str) -> list:
         What it finds, as a list; never empty.
 
     Raises:
-        NotEvaluable: If it finds nothing or fails on this document.
+        NotEvaluable: If it finds nothing, drops a value that is absent, or fails on this document.
     """
     try:
         found: Any = _evaluate(expression)(document)
+    except ValueAbsent as absent:
+        raise NotEvaluable(f"{where}: {expression}: {absent}") from absent
     except (
         JMESPathError,
         TypeError,

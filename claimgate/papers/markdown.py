@@ -20,6 +20,8 @@ _BLOCKS = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "li", "td", "th", "tr", "pre
 _REFERENCES = re.compile(r"\n\s*(?:References|Bibliography|Literature)\s*\n")
 _NAME = r"[^\W\d_][\w’'-]+"
 _CITED = re.compile(rf"\b({_NAME})(?:,? (?:and|&) {_NAME}|,? et al\.?)?,? \(?((?:1[89]|20)\d\d)(?=[a-z]?\b)")
+_IDENTIFIER = re.compile(r"https?://\S+|\b10\.\d{4,9}/\S+|\barxiv:\s?\d{4}\.\d{4,5}(?:v\d+)?\b", re.IGNORECASE)
+_RESULT = re.compile(r"[%‰]|\bper\s?(?:cent|mille)|\d[.,]\d|\.\d", re.IGNORECASE)  # no year, volume or page
 _PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -153,7 +155,8 @@ def _text(page: str, with_marks: bool) -> str:
 
 def _with_citations(text: str) -> str:
     # "Name et al. (2021)" is printed by rule if the last section, the references, has an entry with this name and year;
-    # so is that entry. What is cited and not there, or there and not cited, counts as typed.
+    # so is that entry, unless it holds a decimal number or a percentage: these are results. What is cited and not
+    # there, or there and not cited, counts as typed.
     headings = list(_REFERENCES.finditer(text))
     if not headings:
         return text
@@ -170,8 +173,12 @@ def _with_citations(text: str) -> str:
         return f"{match[0][:year]}⟪{match[2]}⟫" if found else match[0]
 
     body = _CITED.sub(mark, body)
-    ruled = (f"⟪{entry}⟫" if n in cited and not set(MARKS) & set(entry) else entry for n, entry in enumerate(entries))
+    ruled = (f"⟪{entry}⟫" if n in cited and _is_entry(entry) else entry for n, entry in enumerate(entries))
     return body + "\n".join(ruled)
+
+
+def _is_entry(entry: str) -> bool:
+    return not set(MARKS) & set(entry) and _RESULT.search(_IDENTIFIER.sub("", entry)) is None
 
 
 class _Reader(HTMLParser):

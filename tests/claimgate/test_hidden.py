@@ -47,6 +47,13 @@ def test_a_claim_of_a_typst_paper_that_is_not_read_fails(typst_paper, capsys, te
     assert problem is None or problem in told
 
 
+def test_a_claim_that_typst_never_reaches_fails_by_name(typst_paper, capsys):
+    unused = f"#let unused = [{TYPST}]\n\nOur method reaches {TYPST}"
+    typst_paper.change("paper/main.typ", f"Our method reaches {TYPST}", unused)
+    code, told = coverage_says(typst_paper, capsys)
+    assert code == 1 and "accuracy.ours: 2 in the source, 1 in the document" in told
+
+
 @pytest.mark.skipif(not HAS_LATEX, reason="no LaTeX")
 @pytest.mark.parametrize(
     ("packages", "text", "problem"),

@@ -122,6 +122,35 @@ def test_coverage_of_a_markdown_paper_sees_what_is_typed(paper, capsys, text, pr
     assert problem in captured.out + captured.err
 
 
+@pytest.mark.parametrize(
+    "unprinted",
+    [
+        "![{{claim accuracy.ours}}](a.png)",
+        '[x]: y "{{claim accuracy.ours}}"',
+        '[x](# "{{claim accuracy.ours}}")',
+        "`{{claim accuracy.ours}}`",
+        "![{{claim\naccuracy.ours}}](a.png)",
+        None,
+    ],
+)
+def test_a_claim_of_the_source_that_is_not_printed_fails_by_name(paper, capsys, unprinted):
+    paper.write("paper/paper.md", f"# A\n\nIt is {{{{claim accuracy.ours}}}}.\n\n{unprinted or ''}\n")
+    main(["sentences", "--accept"])
+    capsys.readouterr()
+    assert main(["coverage"]) == (1 if unprinted else 0)
+    assert ("accuracy.ours: 2 in the source, 1 in the document" in capsys.readouterr().out) == bool(unprinted)
+
+
+@pytest.mark.skipif(not HAS_LATEX, reason="no LaTeX")
+def test_a_claim_in_a_macro_that_nothing_uses_fails_by_name(latex_paper, capsys):
+    unused = r"\newcommand{\unused}{\claim{accuracy.ours}}"
+    latex_paper.change("paper/paper.tex", r"\begin{document}", unused + "\n" + r"\begin{document}")
+    main(["sentences", "--accept"])
+    capsys.readouterr()
+    assert main(["coverage"]) == 1
+    assert "accuracy.ours: 2 in the source" in capsys.readouterr().out
+
+
 def test_one_claim_of_another_is_no_typed_quantity(paper):
     paper.write("paper/paper.md", "# A paper\n\nIt is {{claim accuracy.ours}}/{{claim accuracy.baseline}}.\n")
     assert main(["sentences", "--accept"]) == 0 and main(["coverage"]) == 0
@@ -214,6 +243,13 @@ CITING = """# A paper
         ("Smith et al. (2021)", "", 1),  # an entry that nobody cites counts as typed
         ("Smith et al. (2021) or Doe (2001) in 17 cases", "", 1),
         ("Smith et al. (2021) or Doe (2001)", "\n- Our method reaches 97.9 in all cases.", 1),
+        ("Smith et al. (2021) or Doe (2001)", " doi:97.9, in all cases.", 1),
+        ("Smith et al. (2021) or Doe (2001)", " arXiv: 97.9", 1),
+        ("Smith et al. (2021) or Doe (2001)", " doi:10.1000/17.2, arXiv:2001.01234v2, https://x.org/1.5%20a", 0),
+        ("Smith et al. (2021) or Doe (2001)", " Our method reaches 97.9.", 1),
+        ("Smith et al. (2021) or Doe (2001)", " Our method reaches 97 %.", 1),
+        ("Smith et al. (2021) or Doe (2001)", " Our method reaches 97 percent.", 1),
+        ("Smith et al. (2021) or Doe (2001)", " Our method reaches 97 per cent.", 1),
         ("Smith et al. (2021) or Doe (2001)", "\n\n## Appendix\n\nIt is 2021.", 1),
     ],
 )

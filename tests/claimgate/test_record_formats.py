@@ -107,3 +107,21 @@ def test_a_claim_reads_every_format_sealed(paper, record, select):
     assert paper.explained() == 0
     paper.claim(record, select, "2.51")
     assert paper.explained() == 1
+
+
+@pytest.mark.parametrize(
+    ("record", "text"),
+    [
+        ("a.csv", "kind,x\nours,2\nours,\ntheirs,1\n"),
+        ("a.jsonl", '{"kind": "ours", "x": 2}\n{"kind": "ours", "x": null}\n'),
+        ("a.jsonl", '{"kind": "ours", "x": 2}\n{"kind": "ours", "X": 5}\n'),
+        ("a.json", '{"rows": [{"kind": "ours", "x": 2}, {"kind": "ours"}]}'),
+    ],
+)
+def test_a_mean_is_not_taken_over_those_rows_that_have_a_value(paper, capsys, record, text):
+    paper.write(f"results/{record}", text)
+    paper.claim(record, "rows[?kind=='ours'].x", "2.0")
+    assert paper.explained() == 3
+    assert f"{record}: rows[?kind=='ours'].x" in capsys.readouterr().out
+    paper.claim(record, "rows[?kind=='ours' && x != null].x", "2.0")
+    assert paper.explained() == 0

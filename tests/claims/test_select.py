@@ -35,6 +35,36 @@ def test_failing_on_this_document_is_not_evaluable(expression):
         select(expression, {"name": "x", "names": ["x"], "numbers": [1]}, "file")
 
 
+@pytest.mark.parametrize(
+    ("expression", "place"),
+    [
+        ("rows[].loss", 1),
+        ("rows[*].loss", 1),
+        ("rows[1:].loss", 0),
+        ("rows[?kind == 'ours'].loss", 1),
+        ("rows[?n > `0`].loss", 1),
+        ("length(rows[].loss)", 1),
+        ("named.*.loss", 1),
+        ("rows[].fit.values[]", 0),
+        ("rows[].fit[*].values", 0),
+    ],
+)
+def test_a_projection_drops_no_value_that_is_absent(expression, place):
+    rows = [{"kind": "ours", "n": 1, "loss": 0.5}, {"kind": "ours", "n": 2, "los": 0.7}]
+    for absent in (rows[1], rows[1] | {"loss": None}):
+        document = {"rows": [rows[0], absent], "named": {"a": rows[0], "b": absent}}
+        with pytest.raises(NotEvaluable, match=rf"^file: .*: expected a value of each .* number {place} "):
+            select(expression, document, "file")
+
+
+def test_a_filter_says_what_is_left_out():
+    document = {"rows": [{"loss": 0.5}, {"loss": None}, {}, {"loss": 0}], "columns": {"loss": [0.5, None, 0]}}
+    assert select("rows[?loss != null].loss", document, "f") == [0.5, 0]
+    assert select("columns.loss[] | [?@ != null]", document, "f") == [0.5, 0]
+    assert select("columns.loss[]", document, "f") == [0.5, None, 0]  # which no reducer takes
+    assert select("rows[].not_null(loss, `1`)", document, "f") == [0.5, 1, 1, 0]
+
+
 @pytest.mark.parametrize("expression", ["[", "a..b", "", "a[?", "nofunction(", "a b", "'a"])
 def test_what_does_not_parse_is_refused(expression):
     with pytest.raises(InputError, match="not a JMESPath expression"):
