@@ -1,10 +1,11 @@
 """What a PDF holds and its reader does not read: too faint, too small, covered, off the page, struck out, turned over.
 
 Extracted text has it all the same, so that a claim could be printed for the gate alone. What counts is the drawn page:
-a letter or digit needs contrast within its box, a height, and nothing drawn over it later.
+a letter or digit needs contrast within its box, a size, and nothing drawn over it later.
 """
 
 import ctypes
+import math
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import groupby
@@ -12,12 +13,13 @@ from pathlib import Path
 
 from claimgate.errors import shown
 
-_SCALE = 2  # pixels per point
-_CONTRAST = 40  # of 255, between the darkest and the lightest pixel of a character's box
-_HEIGHT = 1.0  # points
+_SCALE = 4  # pixels per point: a stroke of small print then has a pixel of its own
+_CONTRAST = 90  # of 255, between the darkest and the lightest pixel of a character's box
+_SIZE = 4.0  # points, of the font as drawn: smaller is not read on paper
 _RULE = 3.0  # points: a flat object as thin as this is a line
 _COVERED = 0.5  # of a character's box
 _SIGNS = "−-–%"  # a number without them is another
+_BETWEEN_DIGITS = ".,"  # likewise
 _SIMPLE = 8  # segments: a box or a line; of other shapes the bounding box says too little
 
 Box = tuple[float, float, float, float]  # left, bottom, right, top in points
@@ -55,7 +57,8 @@ def _characters(page) -> Iterator[tuple[str, str]]:
     text = page.get_textpage()
     for index in range(text.count_chars()):
         character = chr(pdfium.FPDFText_GetUnicode(text.raw, index))
-        if not (character.isalnum() or character in _SIGNS) or pdfium.FPDFText_IsGenerated(text.raw, index) == 1:
+        counts = character.isalnum() or character in _SIGNS or _is_between_digits(text.raw, index, character)
+        if not counts or pdfium.FPDFText_IsGenerated(text.raw, index) == 1:
             continue
         box = text.get_charbox(index)
         rows = slice(max(0, int((top - box[3]) * _SCALE)), max(0, int((top - box[1]) * _SCALE) + 1))
@@ -66,15 +69,24 @@ def _characters(page) -> Iterator[tuple[str, str]]:
         if known and (matrix.a * matrix.d <= matrix.b * matrix.c or matrix.a < -abs(matrix.b)):
             yield character, "text upside down or mirrored"
             continue
+        size = pdfium.FPDFText_GetFontSize(text.raw, index) * math.hypot(matrix.c, matrix.d)
+        if known and size < _SIZE - 1e-3:
+            yield character, "text too small to be read"
+            continue
         place = places.get(_address(pdfium.FPDFText_GetTextObject(text.raw, index)), -1)
         yield character, _objection(box, region, [other for at, other in over if at > place >= 0], over)
+
+
+def _is_between_digits(text, index: int, character: str) -> bool:
+    import pypdfium2.raw as pdfium
+
+    sides = (chr(pdfium.FPDFText_GetUnicode(text, index + step)) for step in (-1, 1))
+    return character in _BETWEEN_DIGITS and all(side.isdigit() for side in sides)
 
 
 def _objection(box: Box, region, later: list[Box], over: list[tuple[int, Box]]) -> str:
     if region.size == 0 or int(region.max()) - int(region.min()) < _CONTRAST:
         return "text that is not seen"
-    if box[3] - box[1] < _HEIGHT and box[2] - box[0] < _HEIGHT:
-        return "text too small to be read"
     if any(_strikes(other, box) for _, other in over):
         return "text that is struck out"
     if any(_shared(other, box) > _COVERED for other in later):

@@ -186,7 +186,7 @@ def test_the_command_looks_where_the_build_puts_things(tmp_path, monkeypatch, ca
     assert main(["coverage"]) == 0
     out = capsys.readouterr().out
     assert "1 bound to claims, 0 to audited rows, 0 waived" in " ".join(out.split()) and out.endswith(
-        "coverage: 5 pass; sentences: 4 pass; exit 0\n"
+        "coverage: 6 pass; sentences: 4 pass; exit 0\n"
     )
 
 
