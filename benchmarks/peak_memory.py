@@ -9,7 +9,7 @@ import torch
 
 from benchmarks.networks import NETWORKS, Network
 from layercurv.curvature import CrossEntropy, Directions, directional_curvature, weight_layers
-from layercurv.curvature.tape import network_output
+from layercurv.curvature.objective import network_output
 
 WORKS = ("training_step", "alpha_map")
 

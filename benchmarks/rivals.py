@@ -14,7 +14,7 @@ from torch.func import functional_call, grad, jvp, vmap
 
 from layercurv.curvature import WeightLayer
 from layercurv.curvature.losses import Loss
-from layercurv.curvature.tape import network_output
+from layercurv.curvature.objective import network_output
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 Measure = Callable[[WeightLayer, torch.Tensor], torch.Tensor]  # layer and D, [K, *weight.shape], to h, [K]

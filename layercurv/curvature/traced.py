@@ -11,8 +11,9 @@ from layercurv.curvature.fusion import fuse_elementwise
 from layercurv.curvature.layers import WeightLayer
 from layercurv.curvature.measuring import measuring
 from layercurv.curvature.objective import Objective, RandomNumbers
+from layercurv.curvature.recording import record
 from layercurv.curvature.rules import RULES, moving_leaves, unsupported
-from layercurv.curvature.tape import Operation, Tape, record
+from layercurv.curvature.tape import Operation, Tape
 from layercurv.curvature.uses import Use, single_use
 from layercurv.errors import InputError
 

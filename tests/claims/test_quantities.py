@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from layercurv.claims.contest_quantities import CONTEST_QUANTITIES
 from layercurv.claims.kronecker_quantities import KRONECKER_QUANTITIES
 from layercurv.claims.noise_quantities import NOISE_QUANTITIES
 from layercurv.claims.profile_quantities import PROFILE_QUANTITIES
@@ -36,6 +37,7 @@ ELSEWHERE = {
     *TAIL_QUANTITIES,
     *SPECTRUM_QUANTITIES,
     *NOISE_QUANTITIES,
+    *CONTEST_QUANTITIES,
 }
 
 

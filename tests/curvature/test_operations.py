@@ -7,8 +7,8 @@ from torch import nn
 
 from layercurv.curvature import CrossEntropy, directional_curvature, gradient_directions, weight_layers
 from layercurv.curvature.fusion import fuse_elementwise
+from layercurv.curvature.recording import record
 from layercurv.curvature.rules import RULES
-from layercurv.curvature.tape import record
 from tests.cases import Case
 from tests.compare import assert_close
 from tests.reference.dense import directional_curvatures

@@ -2,7 +2,7 @@ import torch
 from torch import nn
 
 from layercurv.curvature.fusion import fuse_elementwise
-from layercurv.curvature.tape import record
+from layercurv.curvature.recording import record
 from tests.cases import make_case
 
 

@@ -13,7 +13,7 @@ from layercurv.curvature import (
     sweep,
     weight_layers,
 )
-from layercurv.curvature.tape import record
+from layercurv.curvature.recording import record
 from layercurv.curvature.uses import AppliedLayer, single_use
 from tests.cases import make_case
 from tests.compare import assert_close
