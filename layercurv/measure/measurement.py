@@ -307,7 +307,7 @@ class Measurement:
 
     def _alone(self, saved: Resumable, name: str, directions: Directions, engine: str) -> LayerCurvature:
         def measure() -> dict[str, Any]:
-            options = {"wanted": self.engine, "planned": engine, "slopes": True}
+            options: dict[str, Any] = {"wanted": self.engine, "planned": engine, "slopes": True}
             return vars(self.processes.directional_curvature({name: directions}, measured, **options)[name])
 
         return _curvature(saved.once(f"curvature of {name}", measure))
