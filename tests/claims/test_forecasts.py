@@ -72,7 +72,7 @@ def test_a_layer_without_prediction_is_not_left_out(house):
     record["measurements"]["layers"][2]["sign_flips"] = None
     write(house, REFERENCE[0], record)
     verdict = judge(claim_of(house), SealedRecords(house / "results", project()))
-    assert verdict.status.value == "missing" and "expected as many predictions" in verdict.detail
+    assert verdict.status.value == "missing" and "expected a value of each of 4 elements, number 2" in verdict.detail
 
 
 def test_a_draw_that_is_no_number_is_missing(house):
