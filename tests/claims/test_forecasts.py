@@ -75,6 +75,15 @@ def test_a_layer_without_prediction_is_not_left_out(house):
     assert verdict.status.value == "missing" and "expected a value of each of 4 elements, number 2" in verdict.detail
 
 
+def test_a_layer_without_prediction_may_not_be_filtered_away(house):
+    record = predicted(0)
+    record["measurements"]["layers"][2]["sign_flips"] = None
+    write(house, REFERENCE[0], record)
+    claim = claim_of(house, draws="measurements.layers[?sign_flips != null].sign_flips.alphas")
+    verdict = judge(claim, SealedRecords(house / "results", project()))
+    assert verdict.status.value == "missing" and "expected as many predictions" in verdict.detail
+
+
 def test_a_draw_that_is_no_number_is_missing(house):
     record = predicted(0)
     record["measurements"]["layers"][2]["sign_flips"]["alphas"][1] = None
