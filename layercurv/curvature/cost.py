@@ -168,6 +168,9 @@ def multiplications(operation: Operation, tape: Tape) -> int:
         "mm": lambda: shapes[0][-1],
         "bmm": lambda: shapes[0][-1],
         "addmm": lambda: shapes[1][-1],
+        "attention": lambda: (
+            shapes[0][2] * shapes[1][2] // shapes[2][2] + shapes[1][2]
+        ),  # [n, i, d], [n, d, j], [n, j, e]
     }.get(operation.name, lambda: 0)
     return math.prod(tape.shapes[operation.outputs[0]]) * inner() if operation.outputs else 0
 

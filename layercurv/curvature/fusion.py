@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from layercurv.curvature.recompute import recomputed
 from layercurv.curvature.tape import Operation, Tape, Value
 
 # Elementwise, with a second derivative that is not zero everywhere.
@@ -28,7 +29,7 @@ class Chain:
     end: int
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        """Evaluate.
+        """Evaluate; backward passes keep the root only.
 
         Args:
             x: The root's tensor.
@@ -36,6 +37,9 @@ class Chain:
         Returns:
             The end's tensor.
         """
+        return recomputed(self._evaluate, x)
+
+    def _evaluate(self, x: torch.Tensor) -> torch.Tensor:
         values = {self.root: x}
         for operation in self.operations:
             values[operation.outputs[0]] = operation.apply(values)

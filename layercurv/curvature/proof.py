@@ -26,6 +26,7 @@ from layercurv.curvature.batches import Batch
 from layercurv.curvature.layers import WeightLayer
 from layercurv.curvature.losses import OutputLoss
 from layercurv.curvature.objective import Objective, told
+from layercurv.curvature.recompute import RecomputedAttention
 from layercurv.curvature.rounding import WORTH_A_WARNING, derivatives_in_double, effect, loses_digits
 from layercurv.curvature.rules import moving_leaves, unsupported
 from layercurv.curvature.second_derivatives import derivatives, random_directions
@@ -88,7 +89,8 @@ def prove(
         if own is not None and not (found := _differing(layers, own, taped)):
             reason = _why_rules_fail(objective, few, layers, directions, own) if uses_rules else None
             return Proof(dict.fromkeys(names, reason) if reason else {}, is_precise=True)
-        total = objective.sum_loss(few.batch)
+        with RecomputedAttention():
+            total = objective.sum_loss(few.batch)
         own = derivatives(total, [layer.weight for layer in layers], directions)
     except InputError as error:
         return Proof(dict.fromkeys(names, f"the proof failed: {error}"))

@@ -11,6 +11,7 @@ from layercurv.curvature.batches import Batch
 from layercurv.curvature.layers import WeightLayer
 from layercurv.curvature.measuring import measuring
 from layercurv.curvature.objective import Objective
+from layercurv.curvature.recompute import RecomputedAttention
 from layercurv.curvature.second_derivatives import derivatives, random_directions
 from layercurv.errors import InputError
 
@@ -51,7 +52,8 @@ def rounding_effect(objective: Objective, layers: list[WeightLayer], batch: Batc
     try:
         few = batch.take([0]) if batch.n_samples > 1 else batch
         weights = [layer.weight for layer in layers]
-        total = objective.sum_loss(objective.prepared(few))
+        with RecomputedAttention():
+            total = objective.sum_loss(objective.prepared(few))
         found = [product for _, product in derivatives(total, weights, random_directions(weights))]
         del total  # with what it was computed from: next comes all of it in float64
     except (InputError, IndexError, TypeError, ValueError):  # bound to a number of samples
@@ -87,7 +89,9 @@ def derivatives_in_double(objective: Objective, layers: list[WeightLayer], batch
         with measuring(objective.model, layers, torch.float64) as cast_to, _ConvolutionsAsProducts():
             in_double = Objective(objective.model, objective.loss, cast_to)
             weights = [layer.weight for layer in layers]
-            return derivatives(in_double.sum_loss(in_double.prepared(batch)), weights, random_directions(weights))
+            with RecomputedAttention():
+                total = in_double.sum_loss(in_double.prepared(batch))
+            return derivatives(total, weights, random_directions(weights))
     except (InputError, IndexError, TypeError, ValueError):  # bound to its precision
         return None
 

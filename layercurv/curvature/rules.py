@@ -3,6 +3,7 @@
 An operation without a rule is not guessed at: only the reference engine measures the layers before it.
 """
 
+from layercurv.curvature.attention import AttentionRule
 from layercurv.curvature.derivatives import (
     Affine,
     Elementwise,
@@ -58,6 +59,7 @@ RULES: dict[str, Rule] = {
     "div": Quotient(),
     **dict.fromkeys(("_softmax", "_safe_softmax"), Softmax()),
     "_log_softmax": LogSoftmax(),
+    "attention": AttentionRule(),
     "native_layer_norm": LayerNorm(),
     "native_group_norm": GroupNorm(),
     **dict.fromkeys(("_native_batch_norm_legit_no_training", "native_batch_norm", "cudnn_batch_norm"), BatchNorm()),

@@ -187,9 +187,9 @@ class Linearization:
 class TangentCurvature:
     """Collects h_k, the GGN value and the slopes of some layers, micro-batch by micro-batch.
 
-    Memory: values and adjoints of the operations behind the first layer, two to three times what a training step keeps
-    of a transformer; and as many directions at a time as make their tangents half as large as all that the forward pass
-    makes, no single tangent larger than `_LARGEST_BYTES`.
+    Memory: values and adjoints of the operations behind the first layer, about what a training step keeps of a
+    transformer; and as many directions at a time as make their tangents half as large as all that the forward pass
+    makes, no single tangent larger than `_LARGEST_BYTES`. Long attention keeps no pairs of tokens (see `attention`).
     """
 
     def __init__(self, loss: Loss, directions: dict, layers: list[WeightLayer]):

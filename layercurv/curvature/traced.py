@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
+from layercurv.curvature.attention import fuse_attention
 from layercurv.curvature.batches import Batch, of_inputs
 from layercurv.curvature.fusion import fuse_elementwise
 from layercurv.curvature.layers import WeightLayer
@@ -137,7 +138,7 @@ class TracedNetwork:
         """
         self._require_same_device(batch)
         random_numbers = RandomNumbers()
-        traced = self._routed(fuse_elementwise(record(self.model, batch)), batch)
+        traced = self._routed(fuse_elementwise(fuse_attention(record(self.model, batch))), batch)
         return replace(traced, drew_random_numbers=random_numbers.were_drawn())
 
     def part(self, traced: TracedBatch, index: list[int]) -> TracedBatch | None:

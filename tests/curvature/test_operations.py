@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from layercurv.curvature import CrossEntropy, directional_curvature, gradient_directions, weight_layers
+from layercurv.curvature.attention import fuse_attention
 from layercurv.curvature.fusion import fuse_elementwise
 from layercurv.curvature.recording import record
 from layercurv.curvature.rules import RULES
@@ -61,6 +62,7 @@ OPERATIONS = {
     "add": (SQUARE, lambda a, b: torch.add(a, b[:, :1], alpha=2).tanh() + a),
     "addmm": (VECTOR, lambda a, b: torch.addmm(SCALE, a, MATRIX).tanh()),
     "alias": (IMAGE, lambda a, b: F.adaptive_avg_pool2d(channels_last(a), 1).tanh()),
+    "attention": ((16, 1), lambda a, b: F.scaled_dot_product_attention(3 * a, 2 * b, a + b, is_causal=True)),
     "avg_pool2d": (IMAGE, lambda a, b: F.avg_pool2d(a, 2) * b[..., :1, :1]),
     "avg_pool3d": (IMAGE, lambda a, b: F.avg_pool3d(a.unsqueeze(1), 2).squeeze(1) * b[:, :2, :1, :1]),
     "bmm": (SQUARE, lambda a, b: torch.bmm(a, b)),
@@ -167,7 +169,9 @@ def test_every_rule_has_an_oracle():
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_tangents_through_an_operation_agree_with_the_dense_hessian(name):
     case = case_of(name)
-    executed = {operation.name for operation in fuse_elementwise(record(case.model, case.inputs)).operations}
+    executed = {
+        operation.name for operation in fuse_elementwise(fuse_attention(record(case.model, case.inputs))).operations
+    }
     assert name in executed, f"the case executes {sorted(executed)}"
     layers = weight_layers(case.model)
     directions = gradient_directions(case.model, case.loss, [case.batch], layers, top_k=3)
