@@ -13,11 +13,12 @@ With scores S = c a b + masks, weights P = softmax(S), output P v, the loss's gr
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
+from torch import Tensor
 from typing_extensions import override
 
 from layercurv.curvature.derivatives import Rule, sum_per_sample
@@ -26,7 +27,7 @@ from layercurv.curvature.tape import Operation, Tape, Value
 
 _SOFTMAX = ("_softmax", "_safe_softmax")
 _PASSING = ("view", "_unsafe_view", "expand", "clone", "alias")
-_PAIRS = 2**20  # of tokens, times directions, in one temporary array
+_PAIRS = 2**18  # of tokens, times directions, in one temporary array
 
 Step = float | torch.Size  # a factor; or the leading axes of the scores where the next mask is added
 Block = tuple[slice, slice]  # of the stack of matrices; of rows
@@ -45,7 +46,7 @@ class Attention:
         """The factor c between the product and the scores."""
         return math.prod(step for step in self.steps if isinstance(step, float))
 
-    def __call__(self, a: torch.Tensor, b: torch.Tensor, v: torch.Tensor, *masks: torch.Tensor) -> torch.Tensor:
+    def __call__(self, a: Tensor, b: Tensor, v: Tensor, *masks: Tensor) -> Tensor:
         """Evaluate; a backward pass works each block out again.
 
         Args:
@@ -58,8 +59,8 @@ class Attention:
             [n, i, e].
         """
 
-        def output(block: Block, queries, keys, values) -> torch.Tensor:
-            return self.weights(queries, keys, masks, block) @ values
+        def output(block: Block, queries, keys, values) -> Tensor:
+            return self.softmax(self.scores(queries, keys, masks, block), -1, *self.settings) @ values
 
         found, (n, rows) = [], _block_size(a, b, 1)
         stacks = zip(a.split(n), b.split(n), v.split(n), strict=True)  # a split's gradient is put together at once
@@ -69,7 +70,7 @@ class Attention:
             found.append(torch.cat([recomputed(at, part, keys, values) for at, part in places], 1))
         return torch.cat(found)
 
-    def weights(self, queries: torch.Tensor, keys: torch.Tensor, masks: tuple, block: Block) -> torch.Tensor:
+    def weights(self, queries: Tensor, keys: Tensor, masks: Sequence[Tensor], block: Block) -> Tensor:
         """Evaluate the softmax on a block.
 
         Args:
@@ -81,13 +82,27 @@ class Attention:
         Returns:
             P, [n, i, j].
         """
+        return self.softmax(self.scores(queries, keys, masks, block), -1, *self.settings)
+
+    def scores(self, queries: Tensor, keys: Tensor, masks: Sequence[Tensor], block: Block) -> Tensor:
+        """Evaluate what the softmax is taken of, on a block.
+
+        Args:
+            queries: The block's, [n, i, d].
+            keys: The block's, [n, d, j].
+            masks: All masks, whole.
+            block: Where it lies.
+
+        Returns:
+            S, [n, i, j].
+        """
         scores, given = queries @ keys, iter(masks)
         for step in self.steps:
             scores = scores * step if isinstance(step, float) else scores + _part(next(given), step, block)
-        return self.softmax(scores, -1, *self.settings)
+        return scores
 
 
-def blocks(a: torch.Tensor, b: torch.Tensor, n: int, rows: int) -> Iterator[Block]:
+def blocks(a: Tensor, b: Tensor, n: int, rows: int) -> Iterator[Block]:
     """Divide a stack of matrices.
 
     Args:
@@ -232,7 +247,10 @@ class AttentionRule(Rule):
     @override
     def push(self, point):
         a, b, v, *masks = point.args
-        attention, adjoint = point.operation.op, point.adjoint
+        c, adjoint, n_samples = point.operation.op.scale, point.adjoint, point.n_samples
+        there = _Pairs(point.operation.op, a, b, masks)
+        # Of each row: the sum of w_P with weights P, which is that of w with the output.
+        means = None if adjoint is None else (adjoint * there.output(v)).sum(-1, keepdim=True)
 
         def push(tangents):
             ta, tb, tv = tangents[:3]
@@ -240,68 +258,88 @@ class AttentionRule(Rule):
             moved = a.new_empty(n_directions, *a.shape[:2], v.shape[2])
             bend = a.new_zeros(n_directions, len(a))
             for heads, rows in blocks(a, b, *_block_size(a, b, n_directions)):
-                here = _Here(
-                    attention.weights(a[heads, rows], b[heads], masks, (heads, rows)),
-                    *(a[heads, rows], b[heads], v[heads], attention.scale),
-                    None if adjoint is None else adjoint[heads, rows],
-                )
-                some = (
-                    None if ta is None else ta[:, heads, rows],
-                    *(None if t is None else t[:, heads] for t in (tb, tv)),
-                )
-                moved[:, heads, rows], bends = here.push(*some)
-                if bends is not None:
-                    bend[:, heads] += bends
-            return [moved], None if adjoint is None else sum_per_sample(bend[..., None], point.n_samples)
+                P, values = there.weights((heads, rows)), v[heads]
+                some_a, some_b = (None if ta is None else ta[:, heads, rows]), (None if tb is None else tb[:, heads])
+                some_v, w = (None if tv is None else tv[:, heads]), (None if adjoint is None else adjoint[heads, rows])
+                out = 0.0 if tv is None else torch.einsum("nij,knje->knie", P, some_v)
+                if ta is not None or tb is not None:
+                    t = _of_product(some_a, a[heads, rows], some_b, b[heads]).mul_(c)
+                    t -= (P * t).sum(-1, keepdim=True)
+                    spread = P * t
+                    out += spread @ values
+                    if w is not None and tv is not None:
+                        bend[:, heads] += 2 * (w * (spread @ some_v)).sum((2, 3))
+                    del spread
+                    if w is not None:
+                        of_scores = (w @ values.mT).sub_(means[heads, rows]).mul_(P)
+                        second = t.square_()
+                        if ta is not None and tb is not None:
+                            second += (2 * c * some_a) @ some_b
+                        bend[:, heads] += torch.einsum("knij,nij->kn", second, of_scores)
+                moved[:, heads, rows] = out
+            return [moved], None if adjoint is None else sum_per_sample(bend[..., None], n_samples)
 
         return push
 
 
-@dataclass(frozen=True)
-class _Here:
-    """A block of attention, its pairs worked out."""
+class _Pairs:
+    """The weights of an attention at a point, of which the logarithms of the rows' sums are kept."""
 
-    weights: torch.Tensor  # P, [n, i, j]
-    queries: torch.Tensor
-    keys: torch.Tensor
-    values: torch.Tensor
-    scale: float
-    adjoint: torch.Tensor | None  # w, [n, i, e]
-
-    def push(self, ta, tb, tv) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Move tangents through.
+    def __init__(self, attention: Attention, a: Tensor, b: Tensor, masks: list[Tensor]):
+        """Take the point.
 
         Args:
-            ta: Of the queries, [K, n, i, d]; None where they are fixed.
-            tb: Of the keys, [K, n, d, j].
-            tv: Of the values, [K, n, j, e].
+            attention: The operation.
+            a: Queries, [n, i, d].
+            b: Keys, [n, d, j].
+            masks: As for `Attention`.
+        """
+        self._attention, self._a, self._b, self._masks = attention, a, b, masks
+        sums = a.new_empty(*a.shape[:2], 1)
+        for block in blocks(a, b, *_block_size(a, b, 1)):
+            sums[block] = self._scores(block).logsumexp(-1, keepdim=True)
+        self._sums = sums.masked_fill_(sums == -math.inf, math.inf)  # a row that is masked altogether has no weights
+
+    def weights(self, block: Block) -> Tensor:
+        """Evaluate a block.
+
+        Args:
+            block: Where it lies.
 
         Returns:
-            Tangents of the output, [K, n, i, e]; and bends, [K, n], if there are any.
+            P, [n, i, j].
         """
-        P, w, moved, bends = self.weights, self.adjoint, [], []
-        if tv is not None:
-            moved.append(P @ tv)
-        if ta is not None or tb is not None:
-            along, across = (None if ta is None else ta @ self.keys), (None if tb is None else self.queries @ tb)
-            t = self.scale * (across if along is None else along if across is None else along.add_(across))
-            t -= (P * t).sum(-1, keepdim=True)
-            spread = P * t
-            moved.append(spread @ self.values)
-            if w is not None:
-                if tv is not None:
-                    bends.append(2 * (w * (spread @ tv)).sum((2, 3)))
-                del spread
-                second = t.square_()
-                if ta is not None and tb is not None:
-                    second.add_(ta @ tb, alpha=2 * self.scale)
-                of_weights = w @ self.values.transpose(1, 2)
-                of_scores = P * (of_weights - (P * of_weights).sum(-1, keepdim=True))
-                bends.append(second.mul_(of_scores).sum((2, 3)))
-        return sum(moved), sum(bends) if bends else None
+        return self._scores(block).sub_(self._sums[block]).exp_()
+
+    def output(self, values: Tensor) -> Tensor:
+        """Apply all weights.
+
+        Args:
+            values: [n, j, e].
+
+        Returns:
+            [n, i, e].
+        """
+        out = self._a.new_empty(*self._a.shape[:2], values.shape[2])
+        for block in blocks(self._a, self._b, *_block_size(self._a, self._b, 1)):
+            out[block] = self.weights(block) @ values[block[0]]
+        return out
+
+    def _scores(self, block: Block) -> Tensor:
+        return self._attention.scores(self._a[block], self._b[block[0]], self._masks, block)
 
 
-def _part(mask: torch.Tensor, lead: torch.Size, block: Block) -> torch.Tensor:
+def _of_product(ta, a: Tensor, tb, b: Tensor) -> Tensor:
+    # The tangent of a b, [K, n, i, j], in one product.
+    if tb is None:
+        return ta @ b
+    if ta is None:
+        return a @ tb
+    left, right = a.expand(len(ta), *a.shape), b.expand(len(tb), *b.shape)
+    return torch.cat([ta, left], -1) @ torch.cat([right, tb], -2)
+
+
+def _part(mask: Tensor, lead: torch.Size, block: Block) -> Tensor:
     # A mask's entries for a block of scores, [n or 1, rows or 1, columns or 1].
     heads, rows = block
     mask = mask[(None,) * (len(lead) + 2 - mask.dim())]
@@ -312,7 +350,7 @@ def _part(mask: torch.Tensor, lead: torch.Size, block: Block) -> torch.Tensor:
     return mask.expand(*lead, *mask.shape[-2:])[index]
 
 
-def _block_size(a: torch.Tensor, b: torch.Tensor, n_directions: int) -> tuple[int, int]:
+def _block_size(a: Tensor, b: Tensor, n_directions: int) -> tuple[int, int]:
     # Matrices and rows at a time.
     i, j = a.shape[1], b.shape[2]
     rows = max(1, min(i, _PAIRS // (n_directions * j)))

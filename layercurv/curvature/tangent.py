@@ -188,7 +188,7 @@ class TangentCurvature:
     """Collects h_k, the GGN value and the slopes of some layers, micro-batch by micro-batch.
 
     Memory: values and adjoints of the operations behind the first layer, about what a training step keeps of a
-    transformer; and as many directions at a time as make their tangents half as large as all that the forward pass
+    transformer; and as many directions at a time as make their tangents no larger than all that the forward pass
     makes, no single tangent larger than `_LARGEST_BYTES`. Long attention keeps no pairs of tokens (see `attention`).
     """
 
@@ -265,7 +265,7 @@ def _directions_at_a_time(traced: TracedBatch, layer: WeightLayer) -> int:
         together = max(together, sum(size[index] for index in alive))
         alive = {index for index in alive if last_use.get(index, -1) > position}
     largest = max(size[index] for index in route.values) * layer.weight.element_size()
-    return max(1, min(activations // (2 * _TEMPORARIES * together), _LARGEST_BYTES // largest))
+    return max(1, min(activations // (_TEMPORARIES * together), _LARGEST_BYTES // largest))
 
 
 def _combine(parts: list[Directional], n_samples: int, is_apart: bool) -> LayerCurvature:
