@@ -32,8 +32,11 @@ class Exchange:
 
         Raises:
             ValueError: If it was not called.
+            InputError: If this process does not belong to the group.
         """
         self.group, self.rank, self.size = group, dist.get_rank(group), dist.get_world_size(group)
+        if self.rank < 0:
+            raise InputError("processes: this process does not belong to the group; only its members call")
 
     @classmethod
     def of_one(cls) -> "Exchange":

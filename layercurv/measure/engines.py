@@ -5,13 +5,14 @@ float64, in the order of the processes: the same number of processes gives the s
 the same to rounding. The singular vectors of a layer are found by one process for all.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
 from torch import nn
 
 from layercurv.curvature import Directions, LayerCurvature, WeightLayer, directional_curvature, sweep
+from layercurv.curvature.batches import as_batches, samples_checksum
 from layercurv.curvature.directions import GradientSums, gradient_sums, layer_directions, require_directions
 from layercurv.curvature.losses import as_loss
 from layercurv.errors import InputError
@@ -19,31 +20,36 @@ from layercurv.exchange import Exchange
 from layercurv.measure.progress import Counted
 from layercurv.training.checkpoint import weights_checksum
 
+_TOLD = (
+    "equal weights in every process, process {} has others than process 0",
+    "the same micro-batches in every process, process {} has others than process 0; give each the whole list, of which "
+    "it takes its share",
+    "the same loss in every process, process {} has another than process 0",
+)
+
 
 class Engines:
     """What measures a network on its samples. All processes call the same methods in the same order."""
 
-    def __init__(self, model: nn.Module, loss: Any, batches: Sequence[Any], exchange: Exchange):
+    def __init__(self, model: nn.Module, loss: Any, batches: Iterable[Any], exchange: Exchange):
         """Take the measurement's network and samples, and make sure that all processes have the same.
 
         Args:
             model: The network, in eval mode, with equal weights in every process.
             loss: As for `directional_curvature`.
-            batches: All micro-batches, the same list in every process.
+            batches: All micro-batches, the same list in every process; a loader is read once into memory.
             exchange: The processes.
 
         Raises:
-            InputError: If there are fewer micro-batches than processes, or weights or number of micro-batches differ.
+            InputError: If there are fewer micro-batches than processes, or weights, micro-batches or loss differ.
         """
+        if not isinstance(batches, Sequence):
+            as_batches(batches)  # says if each pass would see other batches
+            batches = list(batches)
         self.model, self.loss, self.exchange = model, as_loss(loss), exchange
         rank, size, n = exchange.rank, exchange.size, len(batches)
         if size > 1:
-            held = exchange.gathered((weights_checksum(model), n))
-            if len(set(held)) > 1:
-                odd = next(rank for rank, mine in enumerate(held) if mine != held[0])
-                raise InputError(
-                    f"processes: expected equal weights and micro-batches, process {odd} has others than process 0"
-                )
+            self._require_same(batches)
             if n < size:
                 raise InputError(f"processes: expected a micro-batch for each of {size} processes, got {n}")
         self.first, last = rank * n // size, (rank + 1) * n // size
@@ -169,6 +175,15 @@ class Engines:
             for visitor in visitors:
                 visitor.load_state_dict(self._added(visitor.state_dict()))
 
+    def _require_same(self, batches: Sequence[Any]) -> None:
+        first, *others = self.exchange.gathered(
+            self.exchange.together(lambda: (weights_checksum(self.model), samples_checksum(batches), _mark(self.loss)))
+        )
+        for rank, held in enumerate(others, start=1):
+            for told, mine, expected in zip(_TOLD, held, first, strict=True):
+                if mine != expected:
+                    raise InputError(f"processes: expected {told.format(rank)}")
+
     def _dealt(self, directions: dict[str, Any]) -> dict[str, Any]:
         # There and back again, as the first layers of a network have most behind them.
         places = [*range(self.exchange.size), *reversed(range(self.exchange.size))]
@@ -224,6 +239,16 @@ def _with_sums(state: Any, totals: Any) -> Any:
     if isinstance(state, dict):
         return {key: _with_sums(part, totals) for key, part in state.items()}
     return next(totals) if isinstance(state, _Sum) else state
+
+
+def _mark(loss: Any) -> str:
+    # Options by value, wherever their tensors lie; the rest by its kind.
+    options = {
+        name: value.tolist() if isinstance(value, torch.Tensor) else value
+        for name, value in sorted(getattr(loss, "__dict__", {}).items())
+        if isinstance(value, (bool, int, float, str, type(None), torch.Tensor))
+    }
+    return f"{type(loss).__qualname__} {options}"
 
 
 def _work(layer: WeightLayer) -> int:

@@ -5,6 +5,7 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch import nn
+from torch.utils.data import DataLoader
 
 from layercurv.curvature import (
     DirectionalMoments,
@@ -18,10 +19,13 @@ from layercurv.curvature import (
 from layercurv.errors import InputError
 from layercurv.exchange import Exchange
 from layercurv.files import WriteError
-from layercurv.measure import Processes
+from layercurv.measure import Processes, alpha_map
 from tests.compare import assert_close
 
 LOSS = nn.CrossEntropyLoss()
+
+
+DATA = [(torch.full((2, 6, 6), 0.1 * index), index % 5) for index in range(10)]
 
 
 def network() -> nn.Module:
@@ -107,6 +111,26 @@ def refused(rank: int) -> list[str]:
     return [*messages, message(lambda: Processes(model, LOSS, samples()))]
 
 
+def unlike(rank: int) -> list[str]:
+    model, batches = network(), samples()
+    lone = dist.new_group([0])
+    whole = [(inputs[:3], labels[:3]) for inputs, labels in batches[:4]]
+    given = {
+        "shards": (LOSS, whole[2 * rank : 2 * rank + 2]),  # as a DistributedSampler would have it
+        "labels": (LOSS, [*batches[:-1], (batches[-1][0], batches[-1][1].clone().fill_(rank))]),
+        "loss": (nn.CrossEntropyLoss(weight=torch.ones(5) + rank * torch.arange(5)), batches),
+        "generator": (LOSS, (batch for batch in batches)),
+    }
+    messages = [message(lambda one=one: Processes(model, *one)) for one in given.values()]
+    messages.append(message(lambda: alpha_map(model, *given["shards"], top_k=2, exchange=Exchange())))
+    return [*messages, message(lambda: Processes(model, LOSS, batches, lone))]
+
+
+def loaded(rank: int) -> dict:
+    group = Processes(network(), LOSS, DataLoader(DATA, batch_size=4))
+    return group.mean_gradients(weight_layers(group.model))
+
+
 def of_processes(folder, size: int, what: str) -> list:
     mp.start_processes(together, (size, str(folder), what), nprocs=size, start_method="fork")
     return [torch.load(folder / f"{what}-{rank}.pt") for rank in range(size)]
@@ -126,6 +150,27 @@ def test_an_error_of_one_process_is_told_by_all_and_nobody_waits(tmp_path):
         assert nan.startswith("process 1 of 2: the loss is NaN or infinite")
         assert few == "processes: expected a micro-batch for each of 2 processes, got 1"
         assert unequal.startswith("processes: expected equal weights")
+
+
+def test_processes_that_were_given_different_things_are_told(tmp_path):
+    for rank, (*messages, outside) in enumerate(of_processes(tmp_path, 2, "unlike")):
+        shards, labels, loss, generator, in_map = messages
+        for told in (shards, labels, in_map):
+            assert told.startswith("processes: expected the same micro-batches in every process, process 1 has others")
+            assert "the whole list" in told
+        assert loss.startswith("processes: expected the same loss in every process, process 1 has another")
+        assert "a generator can be read only once" in generator
+        assert outside == (
+            "" if rank == 0 else "processes: this process does not belong to the group; only its members call"
+        )
+
+
+def test_a_data_loader_is_shared_out_too(tmp_path):
+    model = network()
+    expected = mean_gradients(model, LOSS, DataLoader(DATA, batch_size=4), weight_layers(model))
+    for found in of_processes(tmp_path, 2, "loaded"):
+        for name, gradient in expected.items():
+            assert_close(found[name].numpy(), gradient.numpy(), 1e-11, what=name)
 
 
 def test_without_a_process_group_it_says_so():
