@@ -139,6 +139,26 @@ def test_an_unknown_experiment_lists_those_there_are(monkeypatch, capsys):
     assert "no job of magic; there are: alpha_map" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["smoke"], "queue.toml has no job at scale smoke; there are jobs at: paper, small"),
+        (["small", "device=cuda"], "settings: expected none without --launcher slurm, got device=cuda"),
+        (["small", "--workers", "0"], "workers: expected at least 1, got 0"),
+        (["small", "--file", "missing.toml"], "missing.toml: cannot be read (No such file or directory)"),
+        (["small", "--file", "broken.toml"], "broken.toml: Invalid value"),
+        (["small", "--file", "odd.toml"], "odd.toml: expected a list of tables [[job]]"),
+    ],
+)
+def test_what_the_queue_cannot_do_is_one_error(monkeypatch, tmp_path, capsys, given, told):
+    (tmp_path / "broken.toml").write_text("x = [")
+    (tmp_path / "odd.toml").write_text("job = 3")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["queue", *given, "--budget", "0s"])
+    assert _queue.main() == 2
+    assert capsys.readouterr().err.startswith(f"error: {told}")
+
+
 def test_a_prediction_interval_covers_one_more_seed_as_often_as_it_says():
     import numpy as np
 
