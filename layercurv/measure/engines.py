@@ -15,6 +15,7 @@ from layercurv.curvature import Directions, LayerCurvature, WeightLayer, directi
 from layercurv.curvature.batches import as_batches, samples_checksum
 from layercurv.curvature.directions import GradientSums, gradient_sums, layer_directions, require_directions
 from layercurv.curvature.losses import as_loss
+from layercurv.curvature.whole import require_whole
 from layercurv.errors import InputError
 from layercurv.exchange import Exchange
 from layercurv.measure.progress import Counted
@@ -72,6 +73,7 @@ class Engines:
         Raises:
             InputError: As `layercurv.curvature.mean_gradients`, in every process if in any.
         """
+        self.exchange.require_same(layers=[layer.name for layer in layers])
         share = Counted(self.share, advance) if advance else self.share
         mine = self.exchange.together(lambda: gradient_sums(self.model, self.loss, share, layers))
         totals = self.exchange.sums(list(mine.sums.values()))
@@ -95,6 +97,7 @@ class Engines:
         Raises:
             InputError: As `layercurv.curvature.gradient_directions`.
         """
+        self.exchange.require_same(top_k=top_k)
         gradients = self.mean_gradients(layers, advance)
         require_directions(gradients)
         mine = self._my_layers(layers)
@@ -131,6 +134,7 @@ class Engines:
         Raises:
             InputError: In every process if in any.
         """
+        self.exchange.require_same(layers=list(directions), by_layers=by_layers)
         share = self._batches if by_layers else self.share
         given = self._dealt(directions) if by_layers else directions
         found = self.exchange.together(lambda: measure(self.model, self.loss, share, given, **options) if given else {})
@@ -164,6 +168,7 @@ class Engines:
         Raises:
             InputError: In every process if in any.
         """
+        self.exchange.require_same(layers=[layer.name for layer in layers])
         given = self.model, self.loss, self._up_to_mine, layers, visitors, self.first + n_done
 
         def after(n: int) -> None:
@@ -176,9 +181,11 @@ class Engines:
                 visitor.load_state_dict(self._added(visitor.state_dict()))
 
     def _require_same(self, batches: Sequence[Any]) -> None:
-        first, *others = self.exchange.gathered(
-            self.exchange.together(lambda: (weights_checksum(self.model), samples_checksum(batches), _mark(self.loss)))
-        )
+        def marks() -> tuple[str, str, str]:
+            require_whole(self.model)
+            return weights_checksum(self.model), samples_checksum(batches), _mark(self.loss)
+
+        first, *others = self.exchange.gathered(self.exchange.together(marks))
         for rank, held in enumerate(others, start=1):
             for told, mine, expected in zip(_TOLD, held, first, strict=True):
                 if mine != expected:

@@ -1,10 +1,14 @@
 """One measurement over two and three processes is the measurement of one."""
 
+import tempfile
+
 import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch import nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
 from torch.utils.data import DataLoader
 
 from layercurv.curvature import (
@@ -126,6 +130,31 @@ def unlike(rank: int) -> list[str]:
     return [*messages, message(lambda: Processes(model, LOSS, batches, lone))]
 
 
+def asked(rank: int) -> list[str]:
+    model, batches = network(), samples()
+    group, layers = Processes(model, LOSS, batches), weight_layers(model)
+    directions = group.gradient_directions(layers, top_k=2)
+    attempts = [
+        lambda: group.gradient_directions(layers, top_k=2 + rank),
+        lambda: group.mean_gradients(layers[rank:]),
+        lambda: group.directional_curvature(dict(list(directions.items())[rank:])),
+        lambda: alpha_map(model, LOSS, batches, top_k=2 + rank, exchange=Exchange()),
+        lambda: alpha_map(model, LOSS, batches, top_k=2, layers="0" if rank else "*", exchange=Exchange()),
+    ]
+    return [message(attempt) for attempt in attempts]
+
+
+def sharded(rank: int) -> list[str]:
+    model = network()
+    fully_shard(model, mesh=init_device_mesh("cpu", (2,)))
+    file = tempfile.mkdtemp() + "/kept.pt"
+    attempts = [
+        lambda: Processes(model, LOSS, samples()),
+        lambda: alpha_map(model, LOSS, samples(), top_k=2, checkpoint=file),
+    ]
+    return [message(attempt) for attempt in attempts]
+
+
 def loaded(rank: int) -> dict:
     group = Processes(network(), LOSS, DataLoader(DATA, batch_size=4))
     return group.mean_gradients(weight_layers(group.model))
@@ -163,6 +192,19 @@ def test_processes_that_were_given_different_things_are_told(tmp_path):
         assert outside == (
             "" if rank == 0 else "processes: this process does not belong to the group; only its members call"
         )
+
+
+def test_processes_that_ask_for_different_things_are_told(tmp_path):
+    for top_k, layers, directions, top_k_of_map, layers_of_map in of_processes(tmp_path, 2, "asked"):
+        for told in (top_k, top_k_of_map):
+            assert told == "top_k: expected the same in every process, process 1 has 3, process 0 has 2"
+        for told in (layers, directions, layers_of_map):
+            assert told.startswith("layers: expected the same in every process, process 1 has [")
+
+
+def test_a_sharded_network_is_refused_before_its_weights_are_read(tmp_path):
+    for messages in of_processes(tmp_path, 2, "sharded"):
+        assert all("the network is sharded by FSDP" in told for told in messages)
 
 
 def test_a_data_loader_is_shared_out_too(tmp_path):
