@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import warnings
 from collections.abc import Callable
@@ -71,12 +72,16 @@ def be_main(config: str, task: Callable[[DictConfig], None], processes: bool = F
         _end(1, f"{error}; the same command goes on from its last checkpoint")
     except _died() as error:
         reason = str(error).strip().partition("\n")[0]
+        if isinstance(error.__cause__, subprocess.CalledProcessError):  # sbatch itself
+            _end(2, f"Slurm did not take the runs ({reason})")
         _end(
             1,
             "a run ended without an answer, killed or out of memory; the same command goes on from its last checkpoint "
             f"({type(error).__name__}: {reason})",
         )
-    except RuntimeError as error:  # Hydra has no exception of its own for a launcher that is not installed
+    except RuntimeError as error:  # no exceptions of their own for a launcher, or a Slurm, that is not there
+        if 'Could not detect "srun"' in str(error):
+            _end(2, "no Slurm on this machine (srun is not found); on its own cores: -m hydra/launcher=joblib")
         if "Unknown plugin class" not in str(error):
             raise
         _end(2, f"{error}; launchers come with pip install '.[cluster]'")

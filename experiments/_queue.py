@@ -79,15 +79,27 @@ def load_jobs(path: Path, scale: str) -> list[Job]:
         One job per record.
 
     Raises:
-        InputError: If a job has an unknown key or lacks one.
+        InputError: If the file cannot be read, or a job has an unknown key or lacks one.
     """
-    entries = tomllib.loads(path.read_text(encoding="utf-8"))["job"]
+    entries = _entries(path)
     for number, entry in enumerate(entries, start=1):
         if entry.keys() != _KEYS:
             raise InputError(
                 f"{path}, job {number}: expected the keys {', '.join(sorted(_KEYS))}, got {', '.join(entry)}"
             )
     return [_job(entry, seed, scale) for entry in entries if scale in entry["scales"] for seed in entry["seeds"]]
+
+
+def _entries(path: Path) -> list[dict]:
+    try:
+        entries = tomllib.loads(path.read_text(encoding="utf-8")).get("job")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValueError as error:  # of TOML, or of UTF-8
+        raise InputError(f"{path}: {error}") from error
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise InputError(f"{path}: expected a list of tables [[job]], got {type(entries).__name__}")
+    return entries
 
 
 def _job(entry: dict, seed: int, scale: str) -> Job:
@@ -228,13 +240,26 @@ def wanted_jobs(path: Path, scale: str, wanted: set[str]) -> list[Job]:
         The jobs, in order.
 
     Raises:
-        InputError: If there is no job of an experiment.
+        InputError: If there is no job of the scale, or of an experiment.
     """
     jobs = load_jobs(path, scale)
+    if not jobs:
+        scales = ", ".join(sorted({known for entry in _entries(path) for known in entry["scales"]}))
+        raise InputError(f"{path.name} has no job at scale {scale}; there are jobs at: {scales}")
     known = {job.name.experiment for job in jobs}
     if unknown := wanted - known:
         raise InputError(f"no job of {', '.join(sorted(unknown))}; there are: {', '.join(sorted(known))}")
     return [job for job in jobs if not wanted or job.name.experiment in wanted]
+
+
+def _require_sense(options: argparse.Namespace) -> None:
+    if options.workers < 1:
+        raise InputError(f"workers: expected at least 1, got {options.workers}")
+    if options.settings and not LAUNCHERS[options.launcher]:  # the runs would not hear of them
+        raise InputError(
+            f"settings: expected none without --launcher slurm, got {' '.join(options.settings)}; "
+            "one run takes them: python -m experiments.ID"
+        )
 
 
 def main() -> int:
@@ -255,6 +280,7 @@ def main() -> int:
     parser.add_argument("settings", nargs="*", help="slurm: such as hydra.launcher.partition=gpu")
     options = parser.parse_intermixed_args()
     try:
+        _require_sense(options)
         budget_s = parse_duration(options.budget)
         jobs = wanted_jobs(options.file, options.scale, set(filter(None, options.only.split(","))))
     except InputError as error:
@@ -264,8 +290,8 @@ def main() -> int:
         return send(jobs, launcher, options)
     told: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: told.append(number))  # an exception might orphan a run that begins
-    log, n_workers = Path("outputs") / "queue", max(1, options.workers)
-    failed = run_queue(jobs, options.results, options.checkpoints, budget_s, n_workers, log, lambda: bool(told))
+    places = options.results, options.checkpoints
+    failed = run_queue(jobs, *places, budget_s, options.workers, Path("outputs") / "queue", lambda: bool(told))
     return int(failed > 0 or bool(told))
 
 

@@ -32,8 +32,11 @@ class Exchange:
 
         Raises:
             ValueError: If it was not called.
+            InputError: If this process does not belong to the group.
         """
         self.group, self.rank, self.size = group, dist.get_rank(group), dist.get_world_size(group)
+        if self.rank < 0:
+            raise InputError("processes: this process does not belong to the group; only its members call")
 
     @classmethod
     def of_one(cls) -> "Exchange":
@@ -123,6 +126,24 @@ class Exchange:
                 message, is_of_disk = found
                 raise (WriteError if is_of_disk else InputError)(f"process {rank} of {self.size}: {message}")
         return mine
+
+    def require_same(self, **settings: Any) -> None:
+        """Make sure that all processes were asked for the same.
+
+        Args:
+            **settings: Plain values by name.
+
+        Raises:
+            InputError: In every process, if one has another value than the first.
+        """
+        first, *others = self.gathered(settings)
+        for rank, found in enumerate(others, start=1):
+            for name, value in found.items():
+                if value != first[name]:
+                    raise InputError(
+                        f"{name}: expected the same in every process, process {rank} has {value}, "
+                        f"process 0 has {first[name]}"
+                    )
 
     def sums(self, mine: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         """Add tensors over the processes, each element in the order of the processes, in the tensors' own precision.

@@ -11,6 +11,7 @@ A loss that takes the batch as it is (`BatchLoss`) gets it as it is.
 """
 
 import dataclasses
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -201,6 +202,22 @@ def tensors_in(value) -> list[torch.Tensor]:
     found: list[torch.Tensor] = []
     map_tensors(lambda x: found.append(x) or x, value)
     return found
+
+
+def samples_checksum(batches: Iterable) -> str:
+    """Hash the tensors of micro-batches, so that two lists can be told apart.
+
+    Args:
+        batches: Micro-batches of any kind that `Batches` takes.
+
+    Returns:
+        SHA-256 of types, shapes and bytes, in order.
+    """
+    digest = hashlib.sha256()
+    for part in (part for batch in batches for part in tensors_in(batch)):
+        digest.update(f"{part.dtype} {tuple(part.shape)}".encode())
+        digest.update(part.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def map_tensors(change: Callable[[torch.Tensor], torch.Tensor], value):

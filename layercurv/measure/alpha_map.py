@@ -12,6 +12,7 @@ from layercurv.curvature import ENGINES
 from layercurv.curvature.batches import as_batches
 from layercurv.curvature.directions import require_top_k
 from layercurv.curvature.losses import Loss, as_loss
+from layercurv.curvature.whole import require_whole
 from layercurv.errors import InputError
 from layercurv.exchange import Exchange
 from layercurv.measure.check import Check
@@ -89,6 +90,9 @@ def alpha_map(
     as_batches(samples).first()
     chosen = matching_layers(model, layers)
     exchange = exchange or Exchange.of_one()
+    exchange.together(lambda: require_whole(model))
+    asked = {"top_k": top_k, "engine": engine, "decompose": decompose, "sampled_columns": sampled_columns, "seed": seed}
+    exchange.require_same(layers=[layer.name for layer in chosen], **asked)
     given = chosen, top_k, engine, decompose, sampled_columns, check, seed, bar and exchange.is_first, exchange
     measurement = Measurement(model, as_loss(loss), samples, *given)
     saved = measured_on(checkpoint, measurement, checkpoint_s)

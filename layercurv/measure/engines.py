@@ -5,45 +5,52 @@ float64, in the order of the processes: the same number of processes gives the s
 the same to rounding. The singular vectors of a layer are found by one process for all.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
 from torch import nn
 
 from layercurv.curvature import Directions, LayerCurvature, WeightLayer, directional_curvature, sweep
+from layercurv.curvature.batches import as_batches, samples_checksum
 from layercurv.curvature.directions import GradientSums, gradient_sums, layer_directions, require_directions
 from layercurv.curvature.losses import as_loss
+from layercurv.curvature.whole import require_whole
 from layercurv.errors import InputError
 from layercurv.exchange import Exchange
 from layercurv.measure.progress import Counted
 from layercurv.training.checkpoint import weights_checksum
 
+_TOLD = (
+    "equal weights in every process, process {} has others than process 0",
+    "the same micro-batches in every process, process {} has others than process 0; give each the whole list, of which "
+    "it takes its share",
+    "the same loss in every process, process {} has another than process 0",
+)
+
 
 class Engines:
     """What measures a network on its samples. All processes call the same methods in the same order."""
 
-    def __init__(self, model: nn.Module, loss: Any, batches: Sequence[Any], exchange: Exchange):
+    def __init__(self, model: nn.Module, loss: Any, batches: Iterable[Any], exchange: Exchange):
         """Take the measurement's network and samples, and make sure that all processes have the same.
 
         Args:
             model: The network, in eval mode, with equal weights in every process.
             loss: As for `directional_curvature`.
-            batches: All micro-batches, the same list in every process.
+            batches: All micro-batches, the same list in every process; a loader is read once into memory.
             exchange: The processes.
 
         Raises:
-            InputError: If there are fewer micro-batches than processes, or weights or number of micro-batches differ.
+            InputError: If there are fewer micro-batches than processes, or weights, micro-batches or loss differ.
         """
+        if not isinstance(batches, Sequence):
+            as_batches(batches)  # says if each pass would see other batches
+            batches = list(batches)
         self.model, self.loss, self.exchange = model, as_loss(loss), exchange
         rank, size, n = exchange.rank, exchange.size, len(batches)
         if size > 1:
-            held = exchange.gathered((weights_checksum(model), n))
-            if len(set(held)) > 1:
-                odd = next(rank for rank, mine in enumerate(held) if mine != held[0])
-                raise InputError(
-                    f"processes: expected equal weights and micro-batches, process {odd} has others than process 0"
-                )
+            self._require_same(batches)
             if n < size:
                 raise InputError(f"processes: expected a micro-batch for each of {size} processes, got {n}")
         self.first, last = rank * n // size, (rank + 1) * n // size
@@ -66,6 +73,7 @@ class Engines:
         Raises:
             InputError: As `layercurv.curvature.mean_gradients`, in every process if in any.
         """
+        self.exchange.require_same(layers=[layer.name for layer in layers])
         share = Counted(self.share, advance) if advance else self.share
         mine = self.exchange.together(lambda: gradient_sums(self.model, self.loss, share, layers))
         totals = self.exchange.sums(list(mine.sums.values()))
@@ -89,6 +97,7 @@ class Engines:
         Raises:
             InputError: As `layercurv.curvature.gradient_directions`.
         """
+        self.exchange.require_same(top_k=top_k)
         gradients = self.mean_gradients(layers, advance)
         require_directions(gradients)
         mine = self._my_layers(layers)
@@ -125,6 +134,7 @@ class Engines:
         Raises:
             InputError: In every process if in any.
         """
+        self.exchange.require_same(layers=list(directions), by_layers=by_layers)
         share = self._batches if by_layers else self.share
         given = self._dealt(directions) if by_layers else directions
         found = self.exchange.together(lambda: measure(self.model, self.loss, share, given, **options) if given else {})
@@ -158,6 +168,7 @@ class Engines:
         Raises:
             InputError: In every process if in any.
         """
+        self.exchange.require_same(layers=[layer.name for layer in layers])
         given = self.model, self.loss, self._up_to_mine, layers, visitors, self.first + n_done
 
         def after(n: int) -> None:
@@ -168,6 +179,17 @@ class Engines:
         if self.exchange.size > 1:
             for visitor in visitors:
                 visitor.load_state_dict(self._added(visitor.state_dict()))
+
+    def _require_same(self, batches: Sequence[Any]) -> None:
+        def marks() -> tuple[str, str, str]:
+            require_whole(self.model)
+            return weights_checksum(self.model), samples_checksum(batches), _mark(self.loss)
+
+        first, *others = self.exchange.gathered(self.exchange.together(marks))
+        for rank, held in enumerate(others, start=1):
+            for told, mine, expected in zip(_TOLD, held, first, strict=True):
+                if mine != expected:
+                    raise InputError(f"processes: expected {told.format(rank)}")
 
     def _dealt(self, directions: dict[str, Any]) -> dict[str, Any]:
         # There and back again, as the first layers of a network have most behind them.
@@ -224,6 +246,16 @@ def _with_sums(state: Any, totals: Any) -> Any:
     if isinstance(state, dict):
         return {key: _with_sums(part, totals) for key, part in state.items()}
     return next(totals) if isinstance(state, _Sum) else state
+
+
+def _mark(loss: Any) -> str:
+    # Options by value, wherever their tensors lie; the rest by its kind.
+    options = {
+        name: value.tolist() if isinstance(value, torch.Tensor) else value
+        for name, value in sorted(getattr(loss, "__dict__", {}).items())
+        if isinstance(value, (bool, int, float, str, type(None), torch.Tensor))
+    }
+    return f"{type(loss).__qualname__} {options}"
 
 
 def _work(layer: WeightLayer) -> int:

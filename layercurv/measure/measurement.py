@@ -5,7 +5,6 @@ from per-sample gradients (`ggn`, Kronecker factors); then, layer by layer, what
 """
 
 import functools
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ from layercurv.curvature import (
     chosen_engines,
     sweep,
 )
-from layercurv.curvature.batches import as_batch, tensors_in
+from layercurv.curvature.batches import as_batch, samples_checksum
 from layercurv.curvature.directions import gradients_of
 from layercurv.curvature.measuring import measuring
 from layercurv.curvature.objective import Objective, network_output
@@ -76,15 +75,11 @@ class Measurement:
         Returns:
             A SHA-256.
         """
-        samples = hashlib.sha256()
-        for part in (part for batch in self.batches for part in tensors_in(batch)):
-            samples.update(f"{part.dtype} {tuple(part.shape)}".encode())
-            samples.update(part.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
         names = ("top_k", "engine", "decompose", "sampled_columns", "seed")
         return fingerprint(
             {name: getattr(self, name) for name in names}
             | {"loss": _described(self.loss), "layers": [layer.name for layer in self.layers]}
-            | {"weights": weights_checksum(self.model), "samples": samples.hexdigest()}
+            | {"weights": weights_checksum(self.model), "samples": samples_checksum(self.batches)}
         )
 
     def directions(self, saved: Resumable) -> dict[str, Directions]:

@@ -1,6 +1,6 @@
 """One measurement over several processes, as `torchrun` starts them: each takes a share of the micro-batches."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import torch.distributed as dist
@@ -27,19 +27,19 @@ class Processes(Engines):
         >>> dist.destroy_process_group()
     """
 
-    def __init__(self, model: nn.Module, loss: Any, batches: Sequence[Any], group: dist.ProcessGroup | None = None):
+    def __init__(self, model: nn.Module, loss: Any, batches: Iterable[Any], group: dist.ProcessGroup | None = None):
         """Take the measurement's network and samples, and make sure that all processes have the same.
 
         Args:
             model: The network, in eval mode, with equal weights in every process.
             loss: As for `directional_curvature`.
-            batches: All micro-batches, the same list in every process.
+            batches: All micro-batches, the same list in every process, not a share of it.
             group: The processes; None takes all. On GPUs `init_process_group("cpu:gloo,cuda:nccl")`, so that it carries
                 tensors of either kind.
 
         Raises:
-            InputError: If there is no process group, there are fewer micro-batches than processes, or weights or number
-                of micro-batches differ.
+            InputError: If there is no process group, this process is not in it, there are fewer micro-batches than
+                processes, or weights, micro-batches or loss differ.
         """
         if not dist.is_initialized():
             raise InputError(

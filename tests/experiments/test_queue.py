@@ -1,7 +1,9 @@
 import os
 import signal
 import subprocess
+import sys
 import time
+import types
 from pathlib import Path
 
 import pytest
@@ -9,8 +11,8 @@ from hydra import compose, initialize_config_dir
 
 from claimgate.checks import UNITS
 from claimgate.published.load import load_rows
-from experiments import _queue
-from experiments._main import CONFIGS
+from experiments import _main, _queue
+from experiments._main import CONFIGS, be_main
 from experiments._network import run_network
 from experiments._queue import FILE, Job, load_jobs, parse_duration, run_queue
 from experiments._table import PUBLISHED
@@ -137,6 +139,59 @@ def test_an_unknown_experiment_lists_those_there_are(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["queue", "small", "--only", "magic"])
     assert _queue.main() == 2
     assert "no job of magic; there are: alpha_map" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["smoke"], "queue.toml has no job at scale smoke; there are jobs at: paper, small"),
+        (["small", "device=cuda"], "settings: expected none without --launcher slurm, got device=cuda"),
+        (["small", "--workers", "0"], "workers: expected at least 1, got 0"),
+        (["small", "--file", "missing.toml"], "missing.toml: cannot be read (No such file or directory)"),
+        (["small", "--file", "broken.toml"], "broken.toml: Invalid value"),
+        (["small", "--file", "odd.toml"], "odd.toml: expected a list of tables [[job]]"),
+    ],
+)
+def test_what_the_queue_cannot_do_is_one_error(monkeypatch, tmp_path, capsys, given, told):
+    (tmp_path / "broken.toml").write_text("x = [")
+    (tmp_path / "odd.toml").write_text("job = 3")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["queue", *given, "--budget", "0s"])
+    assert _queue.main() == 2
+    assert capsys.readouterr().err.startswith(f"error: {told}")
+
+
+def ending(monkeypatch, capsys, error: Exception) -> tuple[int, str]:
+    """How a sweep ends whose launcher raises an error."""
+
+    def launch() -> None:
+        raise error
+
+    monkeypatch.setattr(_main, "leave_when_told", lambda: None)  # the signals stay pytest's
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    monkeypatch.setattr(_main.hydra, "main", lambda **_: lambda _: launch)
+    with pytest.raises(SystemExit) as end:
+        be_main("alpha_map", lambda cfg: None)
+    return end.value.code, capsys.readouterr().err
+
+
+def test_a_machine_without_slurm_is_one_error(monkeypatch, capsys):
+    raised = RuntimeError('Could not detect "srun", are you indeed on a slurm cluster?')  # submitit 1.5's
+    code, told = ending(monkeypatch, capsys, raised)
+    assert code == 2 and told.startswith("error: no Slurm on this machine") and "hydra/launcher=joblib" in told
+
+
+def test_what_slurm_refuses_is_told_as_such(monkeypatch, capsys):
+    core = types.ModuleType("submitit.core.utils")
+    core.UncompletedJobError = type("UncompletedJobError", (RuntimeError,), {})
+    monkeypatch.setitem(sys.modules, "submitit.core.utils", core)
+    refused = core.UncompletedJobError("sbatch: error: invalid partition specified: nope")
+    refused.__cause__ = subprocess.CalledProcessError(1, "sbatch")
+    code, told = ending(monkeypatch, capsys, refused)
+    assert code == 2
+    assert told == "error: Slurm did not take the runs (sbatch: error: invalid partition specified: nope)\n"
+    code, told = ending(monkeypatch, capsys, core.UncompletedJobError("Job 3 died"))
+    assert code == 1 and "a run ended without an answer" in told
 
 
 def test_a_prediction_interval_covers_one_more_seed_as_often_as_it_says():

@@ -1,10 +1,15 @@
 """One measurement over two and three processes is the measurement of one."""
 
+import tempfile
+
 import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch import nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
+from torch.utils.data import DataLoader
 
 from layercurv.curvature import (
     DirectionalMoments,
@@ -18,10 +23,13 @@ from layercurv.curvature import (
 from layercurv.errors import InputError
 from layercurv.exchange import Exchange
 from layercurv.files import WriteError
-from layercurv.measure import Processes
+from layercurv.measure import Processes, alpha_map
 from tests.compare import assert_close
 
 LOSS = nn.CrossEntropyLoss()
+
+
+DATA = [(torch.full((2, 6, 6), 0.1 * index), index % 5) for index in range(10)]
 
 
 def network() -> nn.Module:
@@ -107,6 +115,51 @@ def refused(rank: int) -> list[str]:
     return [*messages, message(lambda: Processes(model, LOSS, samples()))]
 
 
+def unlike(rank: int) -> list[str]:
+    model, batches = network(), samples()
+    lone = dist.new_group([0])
+    whole = [(inputs[:3], labels[:3]) for inputs, labels in batches[:4]]
+    given = {
+        "shards": (LOSS, whole[2 * rank : 2 * rank + 2]),  # as a DistributedSampler would have it
+        "labels": (LOSS, [*batches[:-1], (batches[-1][0], batches[-1][1].clone().fill_(rank))]),
+        "loss": (nn.CrossEntropyLoss(weight=torch.ones(5) + rank * torch.arange(5)), batches),
+        "generator": (LOSS, (batch for batch in batches)),
+    }
+    messages = [message(lambda one=one: Processes(model, *one)) for one in given.values()]
+    messages.append(message(lambda: alpha_map(model, *given["shards"], top_k=2, exchange=Exchange())))
+    return [*messages, message(lambda: Processes(model, LOSS, batches, lone))]
+
+
+def asked(rank: int) -> list[str]:
+    model, batches = network(), samples()
+    group, layers = Processes(model, LOSS, batches), weight_layers(model)
+    directions = group.gradient_directions(layers, top_k=2)
+    attempts = [
+        lambda: group.gradient_directions(layers, top_k=2 + rank),
+        lambda: group.mean_gradients(layers[rank:]),
+        lambda: group.directional_curvature(dict(list(directions.items())[rank:])),
+        lambda: alpha_map(model, LOSS, batches, top_k=2 + rank, exchange=Exchange()),
+        lambda: alpha_map(model, LOSS, batches, top_k=2, layers="0" if rank else "*", exchange=Exchange()),
+    ]
+    return [message(attempt) for attempt in attempts]
+
+
+def sharded(rank: int) -> list[str]:
+    model = network()
+    fully_shard(model, mesh=init_device_mesh("cpu", (2,)))
+    file = tempfile.mkdtemp() + "/kept.pt"
+    attempts = [
+        lambda: Processes(model, LOSS, samples()),
+        lambda: alpha_map(model, LOSS, samples(), top_k=2, checkpoint=file),
+    ]
+    return [message(attempt) for attempt in attempts]
+
+
+def loaded(rank: int) -> dict:
+    group = Processes(network(), LOSS, DataLoader(DATA, batch_size=4))
+    return group.mean_gradients(weight_layers(group.model))
+
+
 def of_processes(folder, size: int, what: str) -> list:
     mp.start_processes(together, (size, str(folder), what), nprocs=size, start_method="fork")
     return [torch.load(folder / f"{what}-{rank}.pt") for rank in range(size)]
@@ -126,6 +179,40 @@ def test_an_error_of_one_process_is_told_by_all_and_nobody_waits(tmp_path):
         assert nan.startswith("process 1 of 2: the loss is NaN or infinite")
         assert few == "processes: expected a micro-batch for each of 2 processes, got 1"
         assert unequal.startswith("processes: expected equal weights")
+
+
+def test_processes_that_were_given_different_things_are_told(tmp_path):
+    for rank, (*messages, outside) in enumerate(of_processes(tmp_path, 2, "unlike")):
+        shards, labels, loss, generator, in_map = messages
+        for told in (shards, labels, in_map):
+            assert told.startswith("processes: expected the same micro-batches in every process, process 1 has others")
+            assert "the whole list" in told
+        assert loss.startswith("processes: expected the same loss in every process, process 1 has another")
+        assert "a generator can be read only once" in generator
+        assert outside == (
+            "" if rank == 0 else "processes: this process does not belong to the group; only its members call"
+        )
+
+
+def test_processes_that_ask_for_different_things_are_told(tmp_path):
+    for top_k, layers, directions, top_k_of_map, layers_of_map in of_processes(tmp_path, 2, "asked"):
+        for told in (top_k, top_k_of_map):
+            assert told == "top_k: expected the same in every process, process 1 has 3, process 0 has 2"
+        for told in (layers, directions, layers_of_map):
+            assert told.startswith("layers: expected the same in every process, process 1 has [")
+
+
+def test_a_sharded_network_is_refused_before_its_weights_are_read(tmp_path):
+    for messages in of_processes(tmp_path, 2, "sharded"):
+        assert all("the network is sharded by FSDP" in told for told in messages)
+
+
+def test_a_data_loader_is_shared_out_too(tmp_path):
+    model = network()
+    expected = mean_gradients(model, LOSS, DataLoader(DATA, batch_size=4), weight_layers(model))
+    for found in of_processes(tmp_path, 2, "loaded"):
+        for name, gradient in expected.items():
+            assert_close(found[name].numpy(), gradient.numpy(), 1e-11, what=name)
 
 
 def test_without_a_process_group_it_says_so():
