@@ -15,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.options import count
 from claimgate.floor import raise_floor
 from claimgate.gate import Gate
 from claimgate.manifest import freeze
@@ -106,12 +107,12 @@ def seconds(command: list[str], folder: Path) -> tuple[float, float]:
 def main() -> None:
     """Print medians and ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=7, help="rounds; all commands take turns within each")
-    parser.add_argument("--claims", type=int, default=1000)
-    parser.add_argument("--records", type=int, default=500)
+    parser.add_argument("--repeats", type=count, default=7, help="rounds; all commands take turns within each")
+    parser.add_argument("--claims", type=count, default=1000)
+    parser.add_argument("--records", type=count, default=500)
     parser.add_argument(
         "--numbers",
-        type=int,
+        type=count,
         nargs="+",
         default=[200, 2000],
         help="in a record, one or more sizes (200 take about 5 kB)",

@@ -20,6 +20,7 @@ from rich.table import Table
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from benchmarks.networks import NETWORKS, Network, gpt2
+from benchmarks.options import count
 from benchmarks.peak_memory import WORKS, peak_bytes
 from benchmarks.record import write_benchmark
 from benchmarks.rivals import RIVALS
@@ -274,9 +275,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     names = [network.name for network in NETWORKS]
     parser.add_argument("--networks", nargs="+", choices=names, default=names, help="default: all")
-    parser.add_argument("--top-k", type=int, default=20, help="directions per layer (default: 20)")
-    parser.add_argument("--timed", type=int, default=1, help="directions per timed layer (default: 1)")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="default: all cores")
+    parser.add_argument("--top-k", type=count, default=20, help="directions per layer (default: 20)")
+    parser.add_argument("--timed", type=count, default=1, help="directions per timed layer (default: 1)")
+    parser.add_argument("--threads", type=count, default=torch.get_num_threads(), help="default: all cores")
     parser.add_argument("--no-growth", action="store_true", help="leave out growth with B, K and depth")
     parser.add_argument("--write", metavar="FILE", help="keep the run as a record")
     return parser

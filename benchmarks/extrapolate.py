@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from benchmarks.options import positive
 from benchmarks.scaling import Shape, curvature, factors, gradient, memory, sent, shape_of
 from layercurv.cpu import cpu_name
 from layercurv.curvature import CrossEntropy, directional_curvature, mean_gradients, weight_layers
@@ -238,9 +239,9 @@ def rows(large: Large, share: dict[str, float], options: argparse.Namespace) -> 
 def main() -> None:
     """Measure, and print two tables and what they assume."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--device-tflops", type=float, default=50.0, help="of a large float32 product, without TF32")
-    parser.add_argument("--device-gib", type=float, default=80.0, help="memory of a device")
-    parser.add_argument("--link-gbytes", type=float, default=25.0, help="GB a device sends in a second")
+    parser.add_argument("--device-tflops", type=positive, default=50.0, help="of a large float32 product, without TF32")
+    parser.add_argument("--device-gib", type=positive, default=80.0, help="memory of a device")
+    parser.add_argument("--link-gbytes", type=positive, default=25.0, help="GB a device sends in a second")
     options = parser.parse_args()
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore", "curvature measured in float32")  # weights are drawn, digits have no say

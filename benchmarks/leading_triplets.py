@@ -10,6 +10,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.options import count
 from layercurv.curvature.directions import Directions, top_singular_directions
 
 EPS = torch.finfo(torch.float32).eps
@@ -79,10 +80,10 @@ def _seconds(measured: Callable[[], Directions]) -> tuple[float, Directions]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", type=int, default=4096, help="rows and columns (default: 4096)")
-    parser.add_argument("--top-k", type=int, default=20, help="triplets (default: 20)")
-    parser.add_argument("--repeats", type=int, default=1, help="of each (default: 1)")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="default: all cores")
+    parser.add_argument("--size", type=count, default=4096, help="rows and columns (default: 4096)")
+    parser.add_argument("--top-k", type=count, default=20, help="triplets (default: 20)")
+    parser.add_argument("--repeats", type=count, default=1, help="of each (default: 1)")
+    parser.add_argument("--threads", type=count, default=torch.get_num_threads(), help="default: all cores")
     return parser
 
 

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
+from benchmarks.options import count
 from layercurv.curvature import CrossEntropy, directional_curvature, gradient_directions, weight_layers
 from layercurv.kernels import LAYOUTS
 from layercurv.models import convnext, mobilenet_v2, resnet18_cifar, vgg
@@ -103,8 +104,10 @@ def paired_ratios(build: Callable[[], nn.Module], prepare: Callable, n_samples: 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, torch.get_num_threads()], help="default: 1, all")
-    parser.add_argument("--pairs", type=int, default=15, help="timed pairs (default: 15)")
+    parser.add_argument(
+        "--threads", type=count, nargs="+", default=[1, torch.get_num_threads()], help="default: 1, all"
+    )
+    parser.add_argument("--pairs", type=count, default=15, help="timed pairs (default: 15)")
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS), help="default: all")
     options = parser.parse_args()
     title = f"contiguous over channels_last, {torch.backends.cpu.get_cpu_capability()}, 32 x 32 images"

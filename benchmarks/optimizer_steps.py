@@ -15,6 +15,7 @@ from rich.table import Table
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 
+from benchmarks.options import count
 from benchmarks.record import write_benchmark
 from layercurv.models import resnet18_cifar
 from layercurv.optim import MuonWithAdamW, SpectralNewton, spectral_groups
@@ -103,9 +104,9 @@ def _print(seconds: dict[str, list[float]], options: argparse.Namespace) -> None
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="default: all cores")
-    parser.add_argument("--repeats", type=int, default=10, help="timed steps per optimiser (default: 10)")
-    parser.add_argument("--batch-size", type=int, default=64, help="samples behind the gradient (default: 64)")
+    parser.add_argument("--threads", type=count, default=torch.get_num_threads(), help="default: all cores")
+    parser.add_argument("--repeats", type=count, default=10, help="timed steps per optimiser (default: 10)")
+    parser.add_argument("--batch-size", type=count, default=64, help="samples behind the gradient (default: 64)")
     parser.add_argument("--write", metavar="FILE", help="keep the run as a record")
     return parser
 

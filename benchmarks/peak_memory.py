@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.networks import NETWORKS, Network
+from benchmarks.options import count
 from layercurv.curvature import CrossEntropy, Directions, directional_curvature, weight_layers
 from layercurv.curvature.objective import network_output
 
@@ -65,7 +66,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("network", choices=[network.name for network in NETWORKS])
     parser.add_argument("work", choices=WORKS)
-    parser.add_argument("n_threads", type=int)
+    parser.add_argument("n_threads", type=count)
     options = parser.parse_args()
     torch.set_num_threads(options.n_threads)
     print(_measure(next(network for network in NETWORKS if network.name == options.network), options.work))

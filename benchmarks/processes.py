@@ -19,6 +19,7 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch import nn
 
+from benchmarks.options import count
 from layercurv.curvature import weight_layers
 from layercurv.exchange import Exchange
 from layercurv.measure import Engines
@@ -75,9 +76,9 @@ def _clocked(exchange: Exchange) -> list[float]:
 def main() -> None:
     """Print times, efficiency, what the machine itself loses, and the share of communication, waiting included."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--batches", type=int, default=16, help="micro-batches of 16 images")
-    parser.add_argument("--repeats", type=int, default=5, help="of each way; the best counts")
+    parser.add_argument("--processes", type=count, default=2)
+    parser.add_argument("--batches", type=count, default=16, help="micro-batches of 16 images")
+    parser.add_argument("--repeats", type=count, default=5, help="of each way; the best counts")
     options = parser.parse_args()
     N = options.processes
     with tempfile.TemporaryDirectory() as folder:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
+from benchmarks.options import count
 from layercurv.curvature import CrossEntropy, directional_curvature, gradient_directions, weight_layers
 from layercurv.models import resnet50
 
@@ -91,8 +92,8 @@ def main() -> int:
         0 if the goal is met, 1 if not or if there is no GPU.
     """
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--samples", type=int, default=2048)
-    parser.add_argument("--micro-batch", type=int, default=64)
+    parser.add_argument("--samples", type=count, default=2048)
+    parser.add_argument("--micro-batch", type=count, default=64)
     options = parser.parse_args()
     if not torch.cuda.is_available():
         print(f"resnet50_goal: torch {torch.__version__} sees no CUDA device; nothing was measured", file=sys.stderr)

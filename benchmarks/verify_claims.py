@@ -11,6 +11,8 @@ import sys
 import time
 from pathlib import Path
 
+from benchmarks.options import count
+
 ROOT = Path(__file__).resolve().parents[1]
 PLAIN = """
 import json, pathlib, tomllib
@@ -41,7 +43,7 @@ def seconds(command: list[str]) -> float:
 def main() -> None:
     """Print medians and ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=7, help="rounds; all commands take turns within each")
+    parser.add_argument("--repeats", type=count, default=7, help="rounds; all commands take turns within each")
     n_rounds = parser.parse_args().repeats
     rounds = [{name: seconds(command) for name, command in COMMANDS.items()} for _ in range(n_rounds)]
     nothing, plain, verify = (statistics.median(times[name] for times in rounds) for name in COMMANDS)
