@@ -87,6 +87,11 @@ def draw_batches(
         raise InputError(f"curvature.engine: expected one of {', '.join(ENGINES)}, got {cfg.engine!r}")
     dtype = choose("curvature.dtype", cfg.dtype, DTYPES)
     drawn = data.measurement_batches(n_samples or cfg.n_samples, cfg.micro_batch, run.cfg.seed)
+    if len(drawn) < run.exchange.size:
+        raise InputError(
+            f"curvature.micro_batch: expected at least one micro-batch for each of {run.exchange.size} processes, got "
+            f"{len(drawn)} of at most {cfg.micro_batch} samples; make them smaller, or start fewer processes"
+        )
     layout = trusted_layout(run, data, n_samples)
     if not drawn[0][0].is_floating_point():
         return drawn

@@ -7,14 +7,18 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
+from omegaconf import OmegaConf
 
 from experiments import _processes
+from experiments._curvature import draw_batches
 from experiments._main import be_main
+from layercurv.errors import InputError
 from layercurv.results import schema
 from tests.experiments.smoke import smoke_record
 
@@ -109,6 +113,22 @@ def second_of_two(monkeypatch):
     for key, value in places.items():
         monkeypatch.setenv(key, value)
     return monkeypatch
+
+
+def test_fewer_micro_batches_than_processes_are_told_before_anything_is_trained():
+    settings = {
+        "top_k": 1,
+        "micro_batch": 8,
+        "check_samples": 1,
+        "check_directions": 1,
+        "engine": "auto",
+        "n_samples": 16,
+    }
+    cfg = OmegaConf.create({"seed": 0, "curvature": settings | {"dtype": "float32"}})
+    run = SimpleNamespace(cfg=cfg, exchange=SimpleNamespace(size=3))
+    data = SimpleNamespace(measurement_batches=lambda *_: [(torch.zeros(8, 2), torch.zeros(8))] * 2)
+    with pytest.raises(InputError, match="each of 3 processes, got 2 of at most 8 samples"):
+        draw_batches(run, data)
 
 
 def test_an_experiment_that_cannot_be_split_says_so_once(second_of_two, capsys):
