@@ -5,6 +5,7 @@ Speed does not depend on what the weights have learnt; agreement is checked on t
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import nn
@@ -49,21 +50,24 @@ def vit_tiny(n_layers: int = 12) -> nn.Module:
     return transformers.ViTForImageClassification(config)
 
 
-def gpt2(n_layers: int = 6) -> nn.Module:
-    """Build a GPT-2 of width 384 and 6 heads on bytes, input and output embedding apart.
+def gpt2(n_layers: int = 6, width: int = 384, n_heads: int = 6, length: int = 128) -> nn.Module:
+    """Build a GPT-2 on bytes, input and output embedding apart.
 
     Args:
         n_layers: Blocks.
+        width: Of the residual stream.
+        n_heads: Of each attention.
+        length: The most tokens it takes.
 
     Returns:
         The network.
     """
     config = transformers.GPT2Config(
         vocab_size=257,
-        n_positions=128,
-        n_embd=384,
+        n_positions=length,
+        n_embd=width,
         n_layer=n_layers,
-        n_head=6,
+        n_head=n_heads,
         use_cache=False,
         bos_token_id=None,
         eos_token_id=None,
@@ -80,9 +84,12 @@ def _images(size: int, n_classes: int) -> Callable[[int], tuple[torch.Tensor, to
     return draw
 
 
-def _text(n_samples: int) -> tuple[torch.Tensor, torch.Tensor]:
-    tokens = torch.randint(0, 257, (n_samples, 129))
-    return tokens[:, :-1], tokens[:, 1:]
+def _text(length: int) -> Callable[[int], tuple[torch.Tensor, torch.Tensor]]:
+    def draw(n_samples: int) -> tuple[torch.Tensor, torch.Tensor]:
+        tokens = torch.randint(0, 257, (n_samples, length + 1))
+        return tokens[:, :-1], tokens[:, 1:]
+
+    return draw
 
 
 NETWORKS = (
@@ -96,7 +103,7 @@ NETWORKS = (
         repeats_further=3,
     ),
     Network("vit_tiny", "ViT-Tiny, 12 blocks, patches of 4, 32 x 32", vit_tiny, _images(32, 10), 8, every=3),
-    Network("gpt2", "GPT-2, 6 x 384, 128 bytes", gpt2, _text, 2, every=2),
+    Network("gpt2", "GPT-2, 6 x 384, 128 bytes", gpt2, _text(128), 2, every=2),
     Network(
         "resnet50",
         "ResNet-50, 200 classes, 64 x 64",
@@ -105,4 +112,10 @@ NETWORKS = (
         8,
         every=3,
     ),
+)
+
+# A small GPT-2 at growing lengths: memory is measured on them too.
+LENGTHS = tuple(
+    Network(f"gpt2_{length}", f"GPT-2, 4 x 64, {length} bytes", partial(gpt2, 4, 64, 4, length), _text(length), 8)
+    for length in (128, 256, 512, 1024)
 )
