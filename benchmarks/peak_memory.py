@@ -1,18 +1,26 @@
-"""Peak memory of one piece of work, measured in a process of its own (Linux)."""
+"""Peak memory of an alpha map beside a training step, each in a process of its own (Linux).
+
+`python -m benchmarks.peak_memory` prints all networks, and GPT-2 at growing lengths. The work is done once on one
+sample first, so that what libraries keep for good does not count; and glibc is told to give back what is freed, so that
+what counts is what is in use.
+"""
 
 import argparse
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import torch
 
-from benchmarks.networks import NETWORKS, Network
+from benchmarks.networks import LENGTHS, NETWORKS, Network
 from benchmarks.options import count
 from layercurv.curvature import CrossEntropy, Directions, directional_curvature, weight_layers
 from layercurv.curvature.objective import network_output
 
 WORKS = ("training_step", "alpha_map")
+_ALL = {network.name: network for network in (*NETWORKS, *LENGTHS)}
+_GIVES_BACK = {"MALLOC_MMAP_THRESHOLD_": "65536"}  # bytes; blocks of this size are given back when they are freed
 
 
 def peak_bytes(network: str, work: str, n_threads: int) -> int:
@@ -27,7 +35,7 @@ def peak_bytes(network: str, work: str, n_threads: int) -> int:
         Bytes above what the process held before the work.
     """
     command = [sys.executable, "-m", "benchmarks.peak_memory", network, work, str(n_threads)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ | _GIVES_BACK)
     return int(done.stdout.split()[-1])
 
 
@@ -55,21 +63,32 @@ def _resident_bytes(key: str) -> int:
 def _measure(network: Network, work: str) -> int:
     torch.manual_seed(0)
     model, batch = network.build().eval(), network.draw(network.n_samples)
+    do = {"training_step": _training_step, "alpha_map": _alpha_map}[work]
+    do(model, network.draw(1))
     before = _resident_bytes("VmRSS")
     Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # resets the high-water mark
-    {"training_step": _training_step, "alpha_map": _alpha_map}[work](model, batch)
+    do(model, batch)
     return _resident_bytes("VmHWM") - before
 
 
 def main() -> None:
-    """Print the peak in bytes."""
+    """Print the peaks of all, or that of one work on one network in bytes."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("network", choices=[network.name for network in NETWORKS])
-    parser.add_argument("work", choices=WORKS)
-    parser.add_argument("n_threads", type=count)
+    parser.add_argument("network", nargs="?", choices=_ALL, help="default: all")
+    parser.add_argument("work", nargs="?", choices=WORKS, help="default: both")
+    parser.add_argument("n_threads", nargs="?", type=count, default=torch.get_num_threads(), help="default: all cores")
     options = parser.parse_args()
     torch.set_num_threads(options.n_threads)
-    print(_measure(next(network for network in NETWORKS if network.name == options.network), options.work))
+    if options.work is not None:
+        print(_measure(_ALL[options.network], options.work))
+        return
+    for name in _ALL if options.network is None else [options.network]:
+        step, mapped = (peak_bytes(name, work, options.n_threads) for work in WORKS)
+        what = f"{_ALL[name].describe}, {_ALL[name].n_samples} samples"
+        print(
+            f"{what}: training step {step / 1e6:.0f} MB, alpha map {mapped / 1e6:.0f} MB, ratio {mapped / step:.2f}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":
