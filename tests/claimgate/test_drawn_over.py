@@ -1,4 +1,4 @@
-"""What a Typst page draws over a claim, or where a sign or digit of it would stand, fails; rules and backgrounds do not."""
+"""What a page has over a claim, or where a sign or digit of it would stand, fails; rules and backgrounds do not."""
 
 import pytest
 
@@ -22,15 +22,21 @@ OVER = {
         "horizon + left",
     ),
     "a thick bar": placed("rect(width: 3.4em, height: 4pt, fill: black)", "horizon + left"),
-    "a thick bar between what it leaves free": placed("rect(width: 3.4em, height: 3.5pt, fill: white)", "horizon + left"),
+    "a thick bar between what it leaves free": placed(
+        "rect(width: 3.4em, height: 3.5pt, fill: white)", "horizon + left"
+    ),
     "a gradient": placed("rect(width: 3.4em, height: 1em, fill: gradient.linear(black, white))"),
-    "a gradient of another kind": placed("rect(width: 3.4em, height: 1em, fill: gradient.radial(black, white, silver))"),
+    "a gradient of another kind": placed(
+        "rect(width: 3.4em, height: 1em, fill: gradient.radial(black, white, silver))"
+    ),
     "a tiling": placed(
         "rect(width: 3.4em, height: 1em, fill: tiling(size: (4pt, 4pt), circle(radius: 1.5pt, fill: black)))"
     ),
     "a picture": placed('image("cover.png", width: 3.4em, height: 1em)'),
     "a line of many strokes": placed('line(length: 3.4em, stroke: (thickness: 2pt, dash: "dotted"))', "horizon + left"),
-    "a wave": placed("curve(curve.move((0pt, 0pt)), curve.quad((1em, -1em), (2em, 0em)), stroke: 1pt)", "horizon + left"),
+    "a wave": placed(
+        "curve(curve.move((0pt, 0pt)), curve.quad((1em, -1em), (2em, 0em)), stroke: 1pt)", "horizon + left"
+    ),
     "a line before it": f"{GAP}#box[#place(horizon + left, dx: -.6em, line(length: .5em, stroke: .6pt)){CLAIM}]",
     "a line before it, drawn after it": placed("line(length: .5em, stroke: .6pt)", "horizon + left, dx: -.6em"),
     "a small rectangle before it": placed("rect(width: .5em, height: .6pt, fill: black)", "horizon + left, dx: -.7em"),
@@ -48,6 +54,11 @@ OVER = {
     "a picture behind it": f'{GAP}#box[#place(top + left, image("cover.png", width: 3.4em, height: 1em)){CLAIM}]',
     "a minus in the background": f"{GAP}#box(fill: silver, outset: 1.5pt)[#place(horizon + left, dx: -.55em, "
     f"rect(width: .4em, height: .6pt, fill: black)){CLAIM}]",
+    "a minus that the text has elsewhere": f"#box[#place(dx: 8em, dy: -.6em)[−]]so that we reach{GAP}{CLAIM}",
+    "the same before what stands elsewhere": f"{GAP}#box[#place(dx: -.7em, dy: -.6em)[−]#place(dx: 5cm, dy: 2em)[a]]{CLAIM}",
+    "a minus that the text has after it": f"{GAP}{CLAIM}#box[#place(dx: -3.6em, dy: -.6em)[−]]",
+    "a dot that the text has after it": f"{GAP}{CLAIM}#box[#place(dx: -2.02em, dy: -.62em)[.]]",
+    "a percent sign of a product": f"{GAP}#box[#place(dx: 1.75em, dy: -.62em)[‰]]{CLAIM}",
 }
 FINE = {
     "a background": f"#box(fill: yellow, outset: 1.5pt)[{CLAIM}]",
