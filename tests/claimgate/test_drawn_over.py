@@ -54,8 +54,9 @@ OVER = {
     "a picture behind it": f'{GAP}#box[#place(top + left, image("cover.png", width: 3.4em, height: 1em)){CLAIM}]',
     "a minus in the background": f"{GAP}#box(fill: silver, outset: 1.5pt)[#place(horizon + left, dx: -.55em, "
     f"rect(width: .4em, height: .6pt, fill: black)){CLAIM}]",
-    "a minus that the text has elsewhere": f"#box[#place(dx: 8em, dy: -.6em)[−]]so that we reach{GAP}{CLAIM}",
-    "the same before what stands elsewhere": f"{GAP}#box[#place(dx: -.7em, dy: -.6em)[−]#place(dx: 5cm, dy: 2em)[a]]{CLAIM}",
+    "a minus that the text has elsewhere": f"#box[#place(dx: 7.7em, dy: -.6em)[−]]so that we reach{GAP}{CLAIM}",
+    "the same before what stands elsewhere": f"{GAP}#box[#place(dx: -.7em, dy: -.6em)[−]"
+    f"#place(dx: 5cm, dy: 2em)[a]]{CLAIM}",
     "a minus that the text has after it": f"{GAP}{CLAIM}#box[#place(dx: -3.6em, dy: -.6em)[−]]",
     "a dot that the text has after it": f"{GAP}{CLAIM}#box[#place(dx: -2.02em, dy: -.62em)[.]]",
     "a percent sign of a product": f"{GAP}#box[#place(dx: 1.75em, dy: -.62em)[‰]]{CLAIM}",
@@ -102,7 +103,7 @@ def coverage_says(paper, capsys, text: str) -> tuple[int, str]:
 @pytest.mark.parametrize("text", OVER.values(), ids=OVER)
 def test_what_is_drawn_over_a_claim_or_beside_it_fails(drawn_on, capsys, text):
     code, told = coverage_says(drawn_on, capsys, text)
-    assert code == 1 and "page 1" in told, told
+    assert code == 1 and ("page 1" in told or "before a claim" in told), told
 
 
 @pytest.mark.parametrize("text", FINE.values(), ids=FINE)
