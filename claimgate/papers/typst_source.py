@@ -23,6 +23,11 @@ _FORBIDDEN = {
     "replaces text": r"(?:#|[{;\n])\s*show\s*(?:\"|regex\b|text\b|:\s*(?:\w+\s*|\([^)\n]*\)\s*)=>)",
     "hides or asks what was printed": r"\b(?:query|state|metadata)\(|\bhide[(\[]|(?:#|[=({,;:])\s*context\b",
     "escapes a character": r"\\u\{",
+    "prints a number by a rule": r"#\s*numbering\b|\bnumbering\(|[=(]\s*numbering\s*(?![\s\w:])|\.\s*display\s*\(",
+    "sets a counter": r"\.\s*update\s*\((?!\s*[01]\s*\))|\.\s*step\s*\(\s*[^\s)]",
+    "draws by a tiling": r"\b(?:tiling|pattern)\s*\(",
+    "gives the name of a printing function to another": r"=\s*(?:std\s*\.\s*)?(?:image|tiling|numbering)\b(?!\s*\()"
+    r"|\(\s*(?:image|tiling|numbering)\s*\)\s*\(",
     "sets a mark": f"[{MARKS}]",
 }
 _FREE = ("changes how text is shown", "reads a file")  # to sources that the project frees
