@@ -123,6 +123,40 @@ def test_coverage_of_a_markdown_paper_sees_what_is_typed(paper, capsys, text, pr
 
 
 @pytest.mark.parametrize(
+    ("source", "code"),
+    [
+        ("../figures/plot.svg", 0),
+        ("plot.svg", 0),
+        ("../figures/sub/../plot.svg", 0),
+        ("<../figures/a plot.svg>", 0),
+        ("https://host.example/plot.svg", 1),
+        ("//host.example/figures/plot.svg", 1),
+        ("data:image/png;base64,iVBORw0KGgo=", 1),
+        ("../results/plot.svg", 1),
+        ("../../plot.svg", 1),
+        ("/figures/plot.svg", 1),
+        ("../figures/sub/plot.svg", 1),
+    ],
+)
+@pytest.mark.parametrize("form", ["![a plot]({})", "![a plot][x]\n\n[x]: {}", "> - [![a plot]({})](#)"])
+def test_an_image_of_a_markdown_paper_must_be_a_locked_file(paper, capsys, source, code, form):
+    for name in (
+        "figures/plot.svg",
+        "figures/a plot.svg",
+        "figures/sub/plot.svg",
+        "results/plot.svg",
+        "paper/plot.svg",
+    ):
+        paper.write(name, "<svg/>")
+    paper.change("paper/paper.md", "Our method", f"{form.format(source)}\n\nOur method")
+    main(["sentences", "--accept"])
+    assert main(["check", "-q"]) == code
+    capsys.readouterr()
+    assert main(["coverage"]) == code
+    assert ("draws what is not locked" in capsys.readouterr().out) == bool(code)
+
+
+@pytest.mark.parametrize(
     "unprinted",
     [
         "![{{claim accuracy.ours}}](a.png)",
