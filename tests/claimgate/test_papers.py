@@ -7,6 +7,8 @@ from claimgate.command import main
 from claimgate.errors import InputError
 from claimgate.papers.latex import judge_latex, with_marks
 from claimgate.papers.markdown import marked_text, plain_text, render, typeset
+from claimgate.places import claim_places
+from claimgate.project import Project
 from claimgate.verification import Verification
 from tests.claimgate.paper import HAS_LATEX
 
@@ -183,6 +185,20 @@ def test_a_claim_in_a_macro_that_nothing_uses_fails_by_name(latex_paper, capsys)
     capsys.readouterr()
     assert main(["coverage"]) == 1
     assert "accuracy.ours: 2 in the source" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "lines"),
+    [
+        ("a.tex", "x % \\claim{b}\n\\claim{a} 5\\% \\claim{c}", [("a", 2), ("c", 2)]),
+        ("a.typ", '// #claim("b")\n/* #claim("b")\n */ #claim("a")', [("a", 3)]),
+        ("a.typ", '#f("\\"//") #claim("a") // #claim("b")', [("a", 1)]),
+    ],
+)
+def test_a_claim_in_a_comment_stands_nowhere(tmp_path, name, text, lines):
+    (tmp_path / "paper").mkdir()
+    (tmp_path / "paper" / name).write_text(text)
+    assert [(id_, line) for id_, _, line in claim_places(Project(root=tmp_path))] == lines
 
 
 def test_one_claim_of_another_is_no_typed_quantity(paper):

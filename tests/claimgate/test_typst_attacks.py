@@ -119,3 +119,26 @@ def test_a_section_may_be_included_from_the_paper_and_draw_a_locked_figure(attac
     attacked.write("figures/plot.svg", SVG.replace("\\", ""))
     attacked.change("paper/main.typ", "= Results", '#include "aside.typ"\n#image("/figures/plot.svg")\n\n= Results')
     assert passes(attacked)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{CLAIM} // 97.9 in all, twice {CLAIM}\n",
+        f"{CLAIM} /* 97.9, {CLAIM},\n{CLAIM} */",
+        f"{CLAIM}\n// - {CLAIM}\n",
+        f'#let address = "https://host.example"; {CLAIM}',
+        f"https://host.example/a {CLAIM}",
+    ],
+)
+def test_a_comment_prints_nothing_and_an_address_is_none(attacked, text):
+    attacked.change("paper/main.typ", CLAIM, text)
+    assert passes(attacked)
+
+
+@pytest.mark.parametrize(
+    "text", [f'#let unused = ("//", [{CLAIM}]); {CLAIM}', f'#let unused = ("/*", [{CLAIM}]); {CLAIM} #let end = "*/"']
+)
+def test_what_only_looks_like_a_comment_hides_no_claim(attacked, text):
+    attacked.change("paper/main.typ", CLAIM, text)
+    assert not passes(attacked)
