@@ -28,6 +28,11 @@ class Glyph:
     is_of_name: bool = False  # a digit that a letter stands before, without a gap
 
     @property
+    def is_read(self) -> bool:
+        """Whether it is a letter or digit; those of formulas come as two halves."""
+        return self.character.isalnum() or "\ud800" <= self.character <= "\udfff"
+
+    @property
     def beside(self) -> float:
         """How far something may be from a digit and still belong to the number, in points."""
         return _BESIDE * min(self.size, 100.0)

@@ -3,7 +3,7 @@
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from claimgate.glyphs import Box
+from claimgate.glyphs import Box, Glyph
 
 if TYPE_CHECKING:
     import numpy as np
@@ -13,6 +13,7 @@ _BRIGHTNESS = (0.11, 0.59, 0.30)  # of blue, green and red
 _CONTRAST = 90  # of 255, between the darkest and the lightest pixel of a character's box
 _DRAWN = 40  # of 255, in any colour: what differs by more from the text alone is seen
 _INK = 25  # of 255: a pixel with more belongs to the text
+_BAR = 1.5  # points: the bar of a fraction is thinner
 _OUTER = 0.4  # of a letter's height, which may reach below or above a background
 _RISE = 0.2  # of a digit's height: a bar that rises higher is a rule, and no digit
 
@@ -20,12 +21,13 @@ _RISE = 0.2  # of a digit's height: a bar that rises higher is a rule, and no di
 class Pixels:
     """A page as it is drawn, and its text alone before white and before black."""
 
-    def __init__(self, page, copy):
+    def __init__(self, page, copy, glyphs: list[Glyph]):
         """Draw them.
 
         Args:
             page: Of pypdfium2.
-            copy: The same page, loaded once more; what is no text is taken from it.
+            copy: The same page, loaded once more; what is no text and no bar of a fraction is taken from it.
+            glyphs: Its characters.
         """
         import numpy as np
         import pypdfium2.raw as pdfium
@@ -34,7 +36,8 @@ class Pixels:
             one.set_rotation(0)
         self._left, _, _, self._top = page.get_cropbox()
         for item in list(copy.get_objects(max_depth=1)):
-            if item.type != pdfium.FPDF_PAGEOBJ_TEXT:
+            is_path = item.type == pdfium.FPDF_PAGEOBJ_PATH
+            if item.type != pdfium.FPDF_PAGEOBJ_TEXT and not (is_path and _is_fraction_bar(item.get_bounds(), glyphs)):
                 copy.remove_obj(item)
         self._copy, self._page, self._white = copy, _rendered(page), _rendered(copy)
         differs = np.maximum(self._page, self._white) - np.minimum(self._page, self._white) > _DRAWN
@@ -106,6 +109,21 @@ class Pixels:
             slice(max(0, int((self._top - top) * _SCALE)), max(0, int((self._top - bottom) * _SCALE) + 1)),
             slice(max(0, int((left - self._left) * _SCALE)), max(0, int((right - self._left) * _SCALE) + 1)),
         )
+
+
+def _is_fraction_bar(bar: Box, glyphs: list[Glyph]) -> bool:
+    # With letters or digits close above and below it, and through none.
+    if bar[3] - bar[1] > _BAR:
+        return False
+    middle, sides = (bar[1] + bar[3]) / 2, set()
+    for glyph in glyphs:
+        left, bottom, right, top = glyph.box
+        if glyph.is_of_page and glyph.is_read and right > bar[0] and left < bar[2]:
+            if bottom < middle < top:
+                return False
+            if min(abs(bottom - middle), abs(top - middle)) < glyph.beside and bar[0] < (left + right) / 2 < bar[2]:
+                sides.add(bottom > middle)
+    return len(sides) == 2
 
 
 def _rendered(page, background: tuple[int, int, int, int] = (255, 255, 255, 255)) -> "np.ndarray":

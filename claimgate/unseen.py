@@ -34,7 +34,8 @@ def unseen_text(path: Path) -> list[str]:
     found = []
     with closing(PdfDocument(path)) as document:
         for number, page in enumerate(document, start=1):
-            told = _judged(glyphs_of(page), Pixels(page, document[number - 1]))
+            glyphs = glyphs_of(page)
+            told = _judged(glyphs, Pixels(page, document[number - 1], glyphs))
             for why, run in groupby(told, key=lambda one: one[1]):
                 if why:
                     found.append(f"{why}, page {number}: {shown(''.join(character for character, _ in run), 60)}")
@@ -44,7 +45,7 @@ def unseen_text(path: Path) -> list[str]:
 def _judged(glyphs: list[Glyph], pixels: Pixels) -> Iterator[tuple[str, str]]:
     laid = laid_beside(glyphs)
     for place, glyph in enumerate(glyphs):
-        if glyph.character.isalnum() or glyph.character in _SIGNS or _is_between_digits(glyphs, place):
+        if glyph.is_read or glyph.character in _SIGNS or _is_between_digits(glyphs, place):
             yield glyph.character, _objection(glyph, pixels, laid)
 
 

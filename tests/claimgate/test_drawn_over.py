@@ -73,6 +73,7 @@ FINE = {
     "a striped table": f"#table(columns: 2, stroke: none, fill: (_, y) => if calc.odd(y) {{ silver }}, [a], [b], "
     f"[{CLAIM}], [{CLAIM}], [c], table.hline(), [{CLAIM}])",
     "a formula": f"$ x = sqrt(b) + ({CLAIM}) / (a + sqrt(b)) + a / ({CLAIM}) $",
+    "a factor of a fraction": '$ x = #claim("accuracy.ours", unit: false) (a + b) / (c + d) $',
     "a coloured text": f"#text(fill: maroon)[{CLAIM}]",
     "a quotation with a line beside it": f"#block(stroke: (left: 2pt + gray), inset: 4pt)[{CLAIM}]",
     "a drawing beside it": f"#circle(radius: 1em) {CLAIM}",
