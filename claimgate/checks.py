@@ -7,7 +7,7 @@ imported where it is asked for: numpy takes as long to load as a thousand claims
 import math
 import sys
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
 from functools import partial
 
 from claimgate.claim import Claim
@@ -98,6 +98,9 @@ COMPARISONS: dict[str, Callable[[list[float], list[float], float], float]] = {
     "equivalence_p": _equivalence_p,
 }
 
+
+_ROUNDING = {"equals": ROUND_HALF_EVEN, "rounded_up": ROUND_CEILING, "rounded_down": ROUND_FLOOR}
+_EXACT = Context(prec=1000)  # digits: more than any float64 has
 
 PAIRED = ("paired_difference_low", "paired_difference_high")  # of those, what takes the records two by two
 
@@ -248,6 +251,36 @@ def accepted_interval(claim: Claim) -> tuple[Decimal, Decimal]:
     )
 
 
+def accepts(claim: Claim, value: Decimal) -> bool:
+    """Say whether a claim states a value.
+
+    Args:
+        claim: The claim.
+        value: Recomputed, in the claim's unit.
+
+    Returns:
+        Whether it lies in the accepted interval; at the printed precision, whether it rounds to what is stated.
+    """
+    low, high = accepted_interval(claim)
+    return low <= value <= high and (
+        claim.tolerance != "printed" or is_rounded_to(value, claim.number, _ROUNDING[claim.check])
+    )
+
+
+def is_rounded_to(value: Decimal, stated: Decimal, rounding: str = ROUND_HALF_EVEN) -> bool:
+    """Say whether a value is printed so.
+
+    Args:
+        value: Within a unit of the last digit of what is stated.
+        stated: As printed.
+        rounding: Of the module `decimal`; where the value lies exactly between two, the even digit is printed.
+
+    Returns:
+        Whether the value rounds to it.
+    """
+    return value.quantize(Decimal(1).scaleb(stated.as_tuple().exponent), rounding, _EXACT) == stated
+
+
 def _width(claim: Claim) -> Decimal:
     if claim.tolerance == "exact":
         return Decimal(0)
@@ -256,7 +289,8 @@ def _width(claim: Claim) -> Decimal:
 
 # What each check means; `accepted_interval` is its definition.
 CHECKS = {
-    "equals": "within the tolerance of the stated value; printed is half a unit of the last printed digit",
+    "equals": "within the tolerance of the stated value; printed is half a unit of the last printed digit, and exactly "
+    "between two values the even digit",
     "rounded_up": "the stated value is the recomputed one rounded up at the printed precision: a tight upper bound",
     "rounded_down": "likewise rounded down: a tight lower bound",
     "below": "at most the stated bound, which has a meaning of its own (say, rounding error)",

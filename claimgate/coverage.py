@@ -84,7 +84,13 @@ class Coverage:
         ]
 
 
-def measure_coverage(paper: Path, marked: Path, claims: Path, printed: set[str] | None = None) -> Coverage:
+def measure_coverage(
+    paper: Path,
+    marked: Path,
+    claims: Path,
+    printed: set[str] | None = None,
+    placed: Iterable[tuple[str, str]] = (),
+) -> Coverage:
     """Tell every numeral of a compiled paper.
 
     Args:
@@ -92,6 +98,7 @@ def measure_coverage(paper: Path, marked: Path, claims: Path, printed: set[str] 
         marked: The same with marks.
         claims: The claims folder; its `numerals.toml` lists what may hold digits and states nothing.
         printed: What the verified claims state; None does not look whether what is marked as a claim is one.
+        placed: Id and stated number of each place in the source that prints a claim.
 
     Returns:
         The coverage.
@@ -100,7 +107,7 @@ def measure_coverage(paper: Path, marked: Path, claims: Path, printed: set[str] 
         InputError: If a PDF cannot be read, marks do not close, or `numerals.toml` is malformed.
     """
     plain, text = pdf_text(Path(paper)), pdf_text(Path(marked))
-    return coverage_of(plain, text, Path(claims), printed, tuple(unseen_text(Path(paper))))
+    return coverage_of(plain, text, Path(claims), printed, tuple(unseen_text(Path(paper))), placed)
 
 
 def coverage_of(
@@ -119,7 +126,7 @@ def coverage_of(
         claims: As for `measure_coverage`; without a `numerals.toml` nothing is exempt.
         printed: Likewise.
         unseen: From `unseen.unseen_text`.
-        placed: Id and stated number of each place in the source that prints a claim.
+        placed: As for `measure_coverage`.
 
     Returns:
         The coverage.

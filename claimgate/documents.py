@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from claimgate.checks import REDUCERS, Disagreement, NotEvaluable, half_unit, reduce_values
+from claimgate.checks import REDUCERS, Disagreement, NotEvaluable, half_unit, is_rounded_to, reduce_values
 from claimgate.claim import Claim, Status, Verdict
 from claimgate.closed_toml import DOCUMENTS, decimal_number, filled_table, read_toml
 from claimgate.engine import select_quantities
@@ -137,4 +137,5 @@ def _disagreement(number: str, item: str, claims: dict[str, Claim], records: Sea
     columns = [select_quantities(records, record, part, None) for part in select.split(_RATIO)]
     values = columns[0] if len(columns) == 1 else [a / b for a, b in zip(*columns, strict=True)]
     value = Decimal(repr(reduce_values(values, reducer)))
-    return None if abs(value - printed) <= half_unit(printed) else f"{number} is printed, {item} gives {value:.6g}"
+    is_printed_so = abs(value - printed) <= half_unit(printed) and is_rounded_to(value, printed)
+    return None if is_printed_so else f"{number} is printed, {item} gives {value:.6g}"

@@ -12,6 +12,7 @@ from claimgate.checks import (
     Disagreement,
     NotEvaluable,
     accepted_interval,
+    accepts,
     compare_values,
     forecast_quality,
     reduce_values,
@@ -23,6 +24,12 @@ from claimgate.records import SealedRecords
 from claimgate.select import select
 from claimgate.shared_fit import UNFIT, SharedFit
 from claimgate.strictness import objection
+
+_AT_THE_END = {
+    "equals": "exactly between two printed values the even digit is taken",
+    "rounded_up": "is printed without rounding up",
+    "rounded_down": "is printed without rounding down",
+}
 
 
 def choose_by_id(items: list, pattern: str | None) -> list:
@@ -100,8 +107,10 @@ def judge(claim: Claim, records: SealedRecords) -> Verdict:
     except Disagreement as reason:
         return _verdict(claim, Status.FAIL, str(reason))
     low, high = accepted_interval(claim)
-    inside = low <= Decimal(repr(value)) <= high
+    inside = accepts(claim, Decimal(repr(value)))
     detail = f"{value:.12g} from {len(values)} values, accepted {low} to {high}"
+    if not inside and low <= Decimal(repr(value)) <= high:
+        detail = f"{detail}; it lies at the very end, and {_AT_THE_END[claim.check]}"
     if inside and (reason := objection(claim, value, values, records.project.identities)) is not None:
         inside, detail = False, f"{detail}; no claim: {reason}"
     return _verdict(claim, Status.PASS if inside else Status.FAIL, detail, value=value, values=values)

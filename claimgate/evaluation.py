@@ -1,9 +1,10 @@
 """Evaluation of JMESPath: each node of a parsed expression becomes a function, built once.
 
 The library walks the tree anew for every element and looks up what each node is. The results are the library's; its own
-functions (`length`, `max_by`, ...) are called as they are. One thing differs: a projection drops no value that is null
+functions (`length`, `max_by`, ...) are called as they are. Two things differ: a projection drops no value that is null
 or absent, since a mean over the others would be a mean of something else. What is to be left out a filter says, as in
-`rows[?loss != null].loss`.
+`rows[?loss != null].loss`. And a filter asks for no key that none of its elements has: misspelt, it would take none, or
+all.
 """
 
 import operator
@@ -14,13 +15,25 @@ from jmespath.functions import Functions
 from jmespath.visitor import _Expression
 
 Evaluate = Callable[[object], object]
+Path = tuple[str, ...]  # keys from the outside in
+
+# Of these, what follows the first child is applied to what that finds.
+_FIRST_FROM_ELEMENT = (
+    "subexpression",
+    "index_expression",
+    "pipe",
+    "projection",
+    "value_projection",
+    "filter_projection",
+    "flatten",
+)
 
 FUNCTIONS = Functions()
 ORDER = {"lt": operator.lt, "gt": operator.gt, "lte": operator.le, "gte": operator.ge}
 
 
 class ValueAbsent(ValueError):  # ruff: ignore[error-suffix-on-exception-name] - a reason, not an error of the program
-    """A projection meets an element that has no value; the message says which."""
+    """An element has no value, or none has the key of a condition; the message says which."""
 
 
 def evaluator(node: dict) -> Evaluate:
@@ -100,11 +113,14 @@ def _expression(node: dict) -> Evaluate:
 def _filter(node: dict) -> Evaluate:
     base, found, condition = _children(node)
     field, text = _field_and_text(node["children"][2])
+    paths = list(dict.fromkeys(_paths(node["children"][2])))
 
     def evaluate(value: object) -> list | None:
         elements = base(value)
         if not isinstance(elements, list):
             return None
+        if elements:
+            _require_keys(paths, elements)
         if text is None:
             kept = [element for element in elements if _is_true(condition(element))]
         else:  # the same, said shorter: most conditions ask for a name
@@ -112,6 +128,50 @@ def _filter(node: dict) -> Evaluate:
         return _projected(found, kept)
 
     return evaluate
+
+
+def _require_keys(paths: list[Path], elements: list) -> None:
+    for path in paths:
+        if not any(_has(element, path) for element in elements):
+            raise ValueAbsent(
+                f"expected one at least of {len(elements)} elements with the key {'.'.join(path)}, found none; "
+                "a condition asks for it"
+            )
+
+
+def _has(element: object, path: Path) -> bool:
+    for name in path:
+        if not isinstance(element, dict) or name not in element:
+            return False
+        element = element[name]
+    return True
+
+
+def _paths(condition: dict) -> list[Path]:
+    # The keys that it asks each element for.
+    if path := _path(condition):
+        return [] if path == ("null",) else [path]  # which JMESPath reads as a key, and everybody as nothing
+    if condition["type"] in ("literal", "expref"):
+        return []
+    children = condition["children"][:1] if condition["type"] in _FIRST_FROM_ELEMENT else condition["children"]
+    return [path for child in children for path in _paths(child)]
+
+
+def _path(node: dict) -> Path:
+    if node["type"] == "field":
+        return (node["value"],)
+    if node["type"] != "subexpression":
+        return _path(node["children"][0]) if node["type"] in _FIRST_FROM_ELEMENT else ()
+    path: Path = ()
+    for child in node["children"]:
+        path += _path(child)
+        if not _is_path(child):
+            break
+    return path
+
+
+def _is_path(node: dict) -> bool:
+    return node["type"] == "field" or (node["type"] == "subexpression" and all(map(_is_path, node["children"])))
 
 
 def _field_and_text(condition: dict) -> tuple[str, str | None]:

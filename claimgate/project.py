@@ -7,6 +7,7 @@ Installed packages add quantities by entry points of the group `claimgate.quanti
 that are taken: what happens to be installed changes nothing.
 """
 
+import fnmatch
 import importlib
 import re
 import sys
@@ -37,6 +38,18 @@ class Locked:
     seen: tuple[str, ...] = ("figures/*",)  # told by their digests: what is no text, or nobody reads as one
     made: tuple[str, ...] = ()  # in the paper's folder, by programs
     marked: str = "build/marked.txt"  # the compiled paper with marks: its number words are locked
+
+    def holds_figure(self, file: str) -> bool:
+        """Say whether a figure is locked by its digest.
+
+        Args:
+            file: Path below the root; it need not be drawn yet.
+
+        Returns:
+            Whether it lies in the paper's folder, or is one of what is seen.
+        """
+        seen = (one for one in self.seen if "**" in one or file.count("/") == one.count("/"))
+        return file.startswith(f"{self.paper}/") or any(fnmatch.fnmatchcase(file, one) for one in seen)
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,12 @@ _WORD = re.compile(rf"\b(?:{'|'.join(_WORDS.split())})s?\b", re.IGNORECASE)
 _ROMAN = re.compile(
     r"\b(?=(?:[IVXL]{2,}|[IVXLCDM]{4,})\b)M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})\b"
 )
+# The same in small letters, unless it counts items, as in "(ii)".
+_SMALL_ROMAN = re.compile(
+    r"\b(?!(?<=\()\w+\))(?=(?:[ivxl]{2,}|[ivxlcdm]{4,})\b)(?!(?:vi|xi|li)\b)"
+    r"m{0,3}(?:cm|cd|d?c{0,3})(?:xc|xl|l?x{0,3})(?:ix|iv|v?i{0,3})\b"
+)
+_OTHER_NUMERALS = re.compile(r"[\u2800-\u28ff⚀-⚅🔟💯]")  # Braille, dice, pictures: no character of these has a value
 _RULED = re.compile(r"⟪[^⟪⟫]*⟫")
 _AUDITED = re.compile(r"⟬[^⟭]*⟭")
 _CLAIM = re.compile(r"⟦[^⟧]*⟧")
@@ -34,8 +40,14 @@ _FORMULA = re.compile(r"⦃([^⦃⦄]*)⦄")
 _WAIVED = re.compile(r"⟨([^⟩]*)⟩")
 _IN_FORMULA = re.compile(r"(?<!\d)\d(?!\d)")  # more digits than one are refused anyway
 _MINUS = "−‐‑‒–—―﹘﹣－⁻₋⎯➖-"
+_PARTS = "half|third|quarter|fifth|sixth|seventh|eighth|ninth|tenth|twentieth|hundredth|thousandth|millionth"
+_FACTORS = (
+    f"minus|negative|point|twice|thrice|double|triple|quadruple|(?:two|three|four|ten|hundred|thousand)fold|{_PARTS}"
+)
+_FEW = "two|three|four|five|six|seven|eight|nine"  # "quarters of 13" are quarters, "three quarters of 13" no 13
 _BEFORE = re.compile(
-    rf"(?:\b(?:minus|negative|point|half|twice|thrice|double|triple)\s+|[\d.,]|[~∼≈√^×⋅·*{_MINUS}]\s*|(?<!⟧)/\s*)⟦",
+    rf"(?:\b(?:{_FACTORS}|(?:{_FEW})[\s-](?:halve|{_PARTS})s)\s+(?:(?:of|the|a|an|its|their|this|that)\s+){{0,2}}"
+    rf"|[\d.,]|[~∼≈√^×⋅·*{_MINUS}]\s*|(?<!⟧)/\s*)⟦",
     re.IGNORECASE,
 )
 _AFTER = re.compile(
@@ -207,10 +219,13 @@ def _drawn_out(text: str) -> str:
 
 def _odd_numerals(text: str) -> Iterator[tuple[str, str]]:
     for position, character in enumerate(text):
-        if not character.isascii() and unicodedata.category(character) in ("Nd", "Nl", "No"):
+        if not character.isascii() and unicodedata.numeric(character, None) is not None:
             yield character, text[max(0, position - _CONTEXT) : position + _CONTEXT]
-    for match in _ROMAN.finditer(text):
-        yield match[0], _around(text, match)
+    for pattern in (_ROMAN, _OTHER_NUMERALS):
+        for match in pattern.finditer(text):
+            yield match[0], _around(text, match)
+    for match in _SMALL_ROMAN.finditer(_FORMULA.sub(" ", text)):  # where it is an index
+        yield match[0], _around(_FORMULA.sub(" ", text), match)
 
 
 def _around(text: str, match: re.Match) -> str:

@@ -4,12 +4,16 @@ HTML in the source is shown as text, so that nobody can write a span that looks 
 """
 
 import html
+import posixpath
 import re
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote
 
 from claimgate.claim import Claim, Status
 from claimgate.errors import InputError, shown
+from claimgate.project import Locked
 from claimgate.typed import MARKS
 from claimgate.verification import Verification
 
@@ -21,6 +25,7 @@ _REFERENCES = re.compile(r"\n\s*(?:References|Bibliography|Literature)\s*\n")
 _NAME = r"[^\W\d_][\w’'-]+"
 _CITED = re.compile(rf"\b({_NAME})(?:,? (?:and|&) {_NAME}|,? et al\.?)?,? \(?((?:1[89]|20)\d\d)(?=[a-z]?\b)")
 _IDENTIFIER = re.compile(r"https?://\S+|\b10\.\d{4,9}/\S+|\barxiv:\s?\d{4}\.\d{4,5}(?:v\d+)?\b", re.IGNORECASE)
+_FILE = re.compile(r"(?!/)[\w./ -]+")  # and no address
 _RESULT = re.compile(r"[%‰]|\bper\s?(?:cent|mille)|\d[.,]\d|\.\d", re.IGNORECASE)  # no year, volume or page
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -216,15 +221,36 @@ class _Reader(HTMLParser):
             self.found.append(data.replace("\n", " "))
 
 
-def problems(source: Path) -> list[str]:
+def problems(root: Path, source: Path, locked: Locked) -> list[str]:
     """List what the source itself must not hold.
 
     Args:
+        root: The root of the paper.
         source: The Markdown file.
+        locked: Which figures are locked.
 
     Returns:
-        Marks; and HTML, which is text here and could hide or strike out a claim wherever else the source is shown.
+        Marks; HTML, which is text here and could hide or strike out a claim wherever else the source is shown; images
+        that are not locked, for what they draw is not read here.
     """
     text = source.read_text(encoding="utf-8", errors="replace")
     found = [f"sets a mark: {mark}" for mark in MARKS if mark in text]
-    return found + [f"holds HTML: {tag!r}" for tag in _HTML.findall(text)]
+    found += [f"holds HTML: {tag!r}" for tag in _HTML.findall(text)]
+    if "![" not in text:
+        return found
+    folder = source.parent.relative_to(root).as_posix()
+    images = (unquote(image) for image in _images(text))
+    return found + [
+        f"draws what is not locked: {shown(image, 60)}"
+        for image in images
+        if not (_FILE.fullmatch(image) and locked.holds_figure(posixpath.normpath(posixpath.join(folder, image))))
+    ]
+
+
+def _images(text: str) -> Iterator[str]:
+    from markdown_it import MarkdownIt
+
+    for block in MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).parse(text):
+        for token in block.children or ():
+            if token.type == "image":
+                yield str(token.attrs["src"])

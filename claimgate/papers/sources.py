@@ -26,9 +26,15 @@ def judge_paper_sources(root: Path, project: Project) -> list[Verdict]:
         from claimgate.papers.markdown import problems
 
         names = sorted(path for path in (root / project.locked.paper).rglob("*.md") if path.is_file())
-        found = [f"{path.relative_to(root)}: {problem}" for path in names for problem in problems(path)]
+        found = [
+            f"{path.relative_to(root).as_posix()}: {problem}"
+            for path in names
+            for problem in problems(root, path, project.locked)
+        ]
         status = Status.FAIL if found else Status.PASS
-        return [Verdict("paper sources", status, "; ".join(found[:6]) or "set no marks of their own")]
+        return [
+            Verdict("paper sources", status, "; ".join(found[:6]) or "set no marks of their own, draw what is locked")
+        ]
     from claimgate.papers.typst_source import judge_sources
 
     return judge_sources(root, project)

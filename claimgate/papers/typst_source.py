@@ -4,7 +4,6 @@ Marks, rules and numbers from elsewhere are set only in the sources that `claimg
 that set them itself could print any number as if it were verified.
 """
 
-import fnmatch
 import posixpath
 import re
 from collections.abc import Iterator
@@ -23,6 +22,11 @@ _FORBIDDEN = {
     "replaces text": r"(?:#|[{;\n])\s*show\s*(?:\"|regex\b|text\b|:\s*(?:\w+\s*|\([^)\n]*\)\s*)=>)",
     "hides or asks what was printed": r"\b(?:query|state|metadata)\(|\bhide[(\[]|(?:#|[=({,;:])\s*context\b",
     "escapes a character": r"\\u\{",
+    "prints a number by a rule": r"#\s*numbering\b|\bnumbering\(|[=(]\s*numbering\s*(?![\s\w:])|\.\s*display\s*\(",
+    "sets a counter": r"\.\s*update\s*\((?!\s*[01]\s*\))|\.\s*step\s*\(\s*[^\s)]",
+    "draws by a tiling": r"\b(?:tiling|pattern)\s*\(",
+    "gives the name of a printing function to another": r"=\s*(?:std\s*\.\s*)?(?:image|tiling|numbering)\b(?!\s*\()"
+    r"|\(\s*(?:image|tiling|numbering)\s*\)\s*\(",
     "sets a mark": f"[{MARKS}]",
 }
 _FREE = ("changes how text is shown", "reads a file")  # to sources that the project frees
@@ -88,14 +92,12 @@ def _unlocked(name: str, text: str, locked: Locked) -> Iterator[str]:
         for match in pattern.finditer(text):
             path = next((group for group in match.groups() if group is not None), None)
             file = "" if path is None else _file(name, path)
-            inside = file.startswith(f"{locked.paper}/") and (what == "draws" or file.endswith(".typ"))
-            if not (inside or (what == "draws" and any(_is_one(file, one) for one in locked.seen))):
+            if not (locked.holds_figure(file) if what == "draws" else _is_section(file, locked)):
                 yield f"{what} what is not locked: {path if path is not None else match[0]!r}"
 
 
-def _is_one(file: str, pattern: str) -> bool:
-    # Of those that the pattern finds once they are drawn.
-    return fnmatch.fnmatchcase(file, pattern) and ("**" in pattern or file.count("/") == pattern.count("/"))
+def _is_section(file: str, locked: Locked) -> bool:
+    return file.startswith(f"{locked.paper}/") and file.endswith(".typ")
 
 
 def _file(name: str, path: str) -> str:

@@ -3,6 +3,7 @@
 import argparse
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from claimgate.floor import raise_floor
@@ -117,6 +118,7 @@ def _coverage(words: list[str]) -> int:
     from claimgate.locked.lock import judge_locks
     from claimgate.locked.sources import made_lines, written_lines
     from claimgate.papers.typst_source import judge_sources
+    from claimgate.places import claim_places
 
     parser = argparse.ArgumentParser(
         prog="verify_claims.py coverage",
@@ -128,11 +130,14 @@ def _coverage(words: list[str]) -> int:
     _add_documents(parser)
     options = parser.parse_args(words)
     documents = _documents(options)
-    printed = None if documents is None else {claim.stated for claim in load_claims(options.claims, project())}
+    stated = {} if documents is None else {one.id: one.stated for one in load_claims(options.claims, project())}
+    places = () if documents is None else claim_places(replace(project(), root=documents))
     for pdf in (options.paper, options.marked):
         if not pdf.is_file():
             raise InputError(f"{pdf}: expected the compiled paper, found none; run `make paper` first")
-    found = measure_coverage(options.paper, options.marked, options.claims, printed)
+    printed = None if documents is None else set(stated.values())
+    placed = [(id_, stated[id_]) for id_, _, _ in places if id_ in stated]
+    found = measure_coverage(options.paper, options.marked, options.claims, printed, placed)
     verification = Verification({"coverage": found.verdicts()})
     if documents is not None:
         locked = project().locked

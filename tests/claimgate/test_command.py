@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import xml.etree.ElementTree
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -272,3 +273,31 @@ def test_hidden_folders_hold_no_records(paper):
     assert main(["check", "-q"]) == 0
     paper.write("results/deep/er/a.json", '{"x": 1}')
     assert main(["check", "-q"]) == 1, "not sealed"
+
+
+REDUCED = {"equals": "mean", "rounded_up": "max", "rounded_down": "min"}
+
+
+@pytest.mark.parametrize(
+    ("value", "check", "printed"),
+    [
+        (2.5, "equals", "2"),
+        (3.5, "equals", "4"),
+        (-2.5, "equals", "-2"),
+        (0.125, "equals", "0.12"),
+        (91.35, "equals", "91.4"),
+        (0.35, "equals", "0.4"),
+        (2.16, "rounded_up", "2.16"),
+        (2.161, "rounded_up", "2.17"),
+        (-2.161, "rounded_up", "-2.16"),
+        (2.17, "rounded_down", "2.17"),
+        (2.169, "rounded_down", "2.16"),
+    ],
+)
+def test_of_two_neighbours_one_is_what_a_value_is_printed_as(paper, capsys, value, check, printed):
+    unit = Decimal(1).scaleb(Decimal(printed).as_tuple().exponent)
+    paper.write("results/a.json", json.dumps({"x": [value]}))
+    for stated in (Decimal(printed) - unit, Decimal(printed), Decimal(printed) + unit):
+        paper.claim("a.json", "x", str(stated), REDUCED[check], check=check)
+        assert paper.explained() == int(stated != Decimal(printed)), stated
+    assert ("at the very end" in capsys.readouterr().out) == (check == "equals" or value in (2.16, 2.17))

@@ -7,6 +7,8 @@ from claimgate.command import main
 from claimgate.errors import InputError
 from claimgate.papers.latex import judge_latex, with_marks
 from claimgate.papers.markdown import marked_text, plain_text, render, typeset
+from claimgate.places import claim_places
+from claimgate.project import Project
 from claimgate.verification import Verification
 from tests.claimgate.paper import HAS_LATEX
 
@@ -123,6 +125,40 @@ def test_coverage_of_a_markdown_paper_sees_what_is_typed(paper, capsys, text, pr
 
 
 @pytest.mark.parametrize(
+    ("source", "code"),
+    [
+        ("../figures/plot.svg", 0),
+        ("plot.svg", 0),
+        ("../figures/sub/../plot.svg", 0),
+        ("<../figures/a plot.svg>", 0),
+        ("https://host.example/plot.svg", 1),
+        ("//host.example/figures/plot.svg", 1),
+        ("data:image/png;base64,iVBORw0KGgo=", 1),
+        ("../results/plot.svg", 1),
+        ("../../plot.svg", 1),
+        ("/figures/plot.svg", 1),
+        ("../figures/sub/plot.svg", 1),
+    ],
+)
+@pytest.mark.parametrize("form", ["![a plot]({})", "![a plot][x]\n\n[x]: {}", "> - [![a plot]({})](#)"])
+def test_an_image_of_a_markdown_paper_must_be_a_locked_file(paper, capsys, source, code, form):
+    for name in (
+        "figures/plot.svg",
+        "figures/a plot.svg",
+        "figures/sub/plot.svg",
+        "results/plot.svg",
+        "paper/plot.svg",
+    ):
+        paper.write(name, "<svg/>")
+    paper.change("paper/paper.md", "Our method", f"{form.format(source)}\n\nOur method")
+    main(["sentences", "--accept"])
+    assert main(["check", "-q"]) == code
+    capsys.readouterr()
+    assert main(["coverage"]) == code
+    assert ("draws what is not locked" in capsys.readouterr().out) == bool(code)
+
+
+@pytest.mark.parametrize(
     "unprinted",
     [
         "![{{claim accuracy.ours}}](a.png)",
@@ -149,6 +185,20 @@ def test_a_claim_in_a_macro_that_nothing_uses_fails_by_name(latex_paper, capsys)
     capsys.readouterr()
     assert main(["coverage"]) == 1
     assert "accuracy.ours: 2 in the source" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "lines"),
+    [
+        ("a.tex", "x % \\claim{b}\n\\claim{a} 5\\% \\claim{c}", [("a", 2), ("c", 2)]),
+        ("a.typ", '// #claim("b")\n/* #claim("b")\n */ #claim("a")', [("a", 3)]),
+        ("a.typ", '#f("\\"//") #claim("a") // #claim("b")', [("a", 1)]),
+    ],
+)
+def test_a_claim_in_a_comment_stands_nowhere(tmp_path, name, text, lines):
+    (tmp_path / "paper").mkdir()
+    (tmp_path / "paper" / name).write_text(text)
+    assert [(id_, line) for id_, _, line in claim_places(Project(root=tmp_path))] == lines
 
 
 def test_one_claim_of_another_is_no_typed_quantity(paper):

@@ -31,6 +31,19 @@ RULES = {
     "a figure from a folder that is not locked": '#image("../results/aside.svg")',
     "a mark by its name": "$bracket.l.double 97.9 bracket.r.double$",
     "a mark by its number": "#str.from-unicode(10214)97.9#str.from-unicode(10215)",
+    "Chinese numerals by a rule": '#numbering("一", 97)',
+    "Roman numerals by a rule": '#numbering("i", 97)',
+    "Greek numerals by a rule": '#numbering("α", 97)',
+    "Hebrew numerals by a rule of another name": '#let told = numbering\n#told("א", 97)',
+    "letters by a rule": '#numbering("a", 97)',
+    "a counter": '#let told = counter("told"); #told.update(97)\n#context told.display()',
+    "a counter of headings": "#counter(heading).update(96)",
+    "a counter of figures": "#counter(figure.where(kind: image)).step(level: 97)",
+    "a note within a citation": "@smith[97.9]",
+    "a note within a citation by its function": "#cite(<smith>, supplement: [97.9])",
+    "digits of a tiling": "#rect(width: 40pt, height: 12pt, fill: tiling(size: (40pt, 12pt))[97.9])",
+    "a picture by another name": '#let told = image\n#told("../results/aside.svg", width: 8cm)',
+    "a picture in brackets": '#(image)("../results/aside.svg", width: 8cm)',
     "a number of the verified table": '#json("/build/claims.json").claims.at("accuracy.baseline").stated',
 }
 # Written in the place of the claim.
@@ -62,6 +75,9 @@ def attacked(typst_paper):
     return typst_paper
 
 
+BIBLIOGRAPHY = "@article{smith, title={A title}, author={Smith, A.}, year={2021}, journal={J}}\n"
+
+
 def passes(paper) -> bool:
     main(["sentences", "--accept"])
     return main(["check", "-q"]) == 0 and main(["coverage"]) == 0
@@ -74,7 +90,23 @@ def test_without_an_attack_it_passes(attacked):
 @pytest.mark.parametrize("text", RULES.values(), ids=RULES)
 def test_a_rule_of_the_main_file_that_changes_what_is_read_fails(attacked, text):
     attacked.change("paper/main.typ", "= Results", f"{text}\n\n= Results")
+    if "smith" in text:
+        cite(attacked)
     assert not passes(attacked)
+
+
+def cite(paper, text: str = "") -> None:
+    paper.write("paper/some.bib", BIBLIOGRAPHY)
+    source = (paper.folder / "paper" / "main.typ").read_text()
+    paper.write("paper/main.typ", f'{source}\n\n{text}\n\n#bibliography("some.bib")\n')
+
+
+@pytest.mark.parametrize(
+    "text", ["as in @smith", "as in @smith[chapter]", '#cite(<smith>, form: "prose")', "#counter(heading).update(0)"]
+)
+def test_citations_and_a_new_start_of_the_numbers_are_printed_by_rule(attacked, text):
+    cite(attacked, text)
+    assert passes(attacked)
 
 
 @pytest.mark.parametrize("text", PLACES.values(), ids=PLACES)
@@ -87,3 +119,26 @@ def test_a_section_may_be_included_from_the_paper_and_draw_a_locked_figure(attac
     attacked.write("figures/plot.svg", SVG.replace("\\", ""))
     attacked.change("paper/main.typ", "= Results", '#include "aside.typ"\n#image("/figures/plot.svg")\n\n= Results')
     assert passes(attacked)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{CLAIM} // 97.9 in all, twice {CLAIM}\n",
+        f"{CLAIM} /* 97.9, {CLAIM},\n{CLAIM} */",
+        f"{CLAIM}\n// - {CLAIM}\n",
+        f'#let address = "https://host.example"; {CLAIM}',
+        f"https://host.example/a {CLAIM}",
+    ],
+)
+def test_a_comment_prints_nothing_and_an_address_is_none(attacked, text):
+    attacked.change("paper/main.typ", CLAIM, text)
+    assert passes(attacked)
+
+
+@pytest.mark.parametrize(
+    "text", [f'#let unused = ("//", [{CLAIM}]); {CLAIM}', f'#let unused = ("/*", [{CLAIM}]); {CLAIM} #let end = "*/"']
+)
+def test_what_only_looks_like_a_comment_hides_no_claim(attacked, text):
+    attacked.change("paper/main.typ", CLAIM, text)
+    assert not passes(attacked)

@@ -190,6 +190,22 @@ def test_the_command_looks_where_the_build_puts_things(tmp_path, monkeypatch, ca
     )
 
 
+def test_the_command_tells_a_claim_of_the_source_that_is_not_printed(tmp_path, monkeypatch, capsys):
+    for folder, name, text in (("paper", "layercurv", "2"), ("build", "marked", "⟦2⟧"), ("claims", "numerals", "")):
+        (tmp_path / folder).mkdir()
+        ending, content = ("toml", b"") if folder == "claims" else ("pdf", pdf_of(text))
+        (tmp_path / folder / f"{name}.{ending}").write_bytes(content)
+    (tmp_path / "claims" / "test.toml").write_text(claim_text(stated="2", records=["alpha_map/net_seed0.small.json"]))
+    monkeypatch.setattr("layercurv.files.ROOT", tmp_path)
+    for text, code in (('It is #claim("test.median_alpha").', 0), ('#let unused = [#claim("test.median_alpha")]\n', 1)):
+        source = tmp_path / "paper" / "main.typ"
+        source.write_text((source.read_text() if source.is_file() else "") + text + "\n\n")
+        for name, lines in (written_lines(tmp_path, project().locked) | made_lines(tmp_path, project().locked)).items():
+            accept_lines(tmp_path / "claims", name, lines)
+        assert main(["coverage"]) == code
+    assert "test.median_alpha: 2 in the source, 1 in the document" in " ".join(capsys.readouterr().out.split())
+
+
 def test_a_missing_or_broken_pdf_exits_2(tmp_path, compiled, capsys):
     options = compiled("2", "⟦2⟧")
     (tmp_path / "paper.pdf").write_text("no pdf")

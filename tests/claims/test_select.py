@@ -57,6 +57,58 @@ def test_a_projection_drops_no_value_that_is_absent(expression, place):
             select(expression, document, "file")
 
 
+@pytest.mark.parametrize(
+    ("expression", "key"),
+    [
+        ("rows[?optimzer == 'adam'].loss", "optimzer"),
+        ("rows[?optimzer == 'adam']", "optimzer"),
+        ("length(rows[?optimzer == 'adam'])", "optimzer"),
+        ("rows[?optimzer != 'adam'].loss", "optimzer"),
+        ("rows[?optimizer == 'adam' || optimzer == 'sgd'].loss", "optimzer"),
+        ("rows[?optimizer == 'adam' && !diverges].loss", "diverges"),
+        ("rows[?starts_with(optimzer, 'a')].loss", "optimzer"),
+        ("rows[?`3` < step].loss", "step"),
+        ("rows[?fit.slop > `0`].loss", "fit.slop"),
+        ("rows[?fits.slope > `0`].loss", "fits.slope"),
+        ("rows[?fit.all[0].slop > `0`].loss", "fit.all"),
+        ("rows[?optimzer].loss", "optimzer"),
+        ("rows[?length(layers[?kin == 'conv']) > `0`].loss", "kin"),
+        ("[rows[?optimizer == 'adam'], rows[?optimzer == 'sgd']][].loss", "optimzer"),
+        ("rows[].loss[?x == `1`]", "x"),
+        ("numbers[?x == `1`]", "x"),
+    ],
+)
+def test_a_condition_on_a_key_that_no_row_has_is_told(expression, key):
+    row = {"optimizer": "adam", "steps": 4, "loss": [0.5], "fit": {"slope": 1}, "layers": [{"kind": "conv"}]}
+    document = {"rows": [row, row | {"optimizer": "sgd"}], "numbers": [1, 2]}
+    with pytest.raises(NotEvaluable, match=rf"^file: .*: expected .* with the key {key}, ") as told:
+        select(expression, document, "file")
+    assert expression in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "rows[?optimizer == 'adam'].loss",
+        "rows[?note == null].loss",
+        "rows[?failed != `true`].loss",
+        "rows[?fit.slope > `0` || optimizer == 'sgd'].loss",
+        "rows[?length(layers[?kind == 'conv']) > `0`].loss",
+        "rows[?layers[0].kind == 'conv'].loss",
+        "rows[?max_by(layers, &width).width > `0`].loss",
+        "length(empty[?anything == 'a'])",
+        "numbers[?@ > `1`]",
+        "rows[?[optimizer] == ['adam']].loss",
+    ],
+)
+def test_a_condition_on_a_key_that_one_row_has_is_fine(expression):
+    layers = [{"kind": "conv", "width": 3}]
+    one = {"optimizer": "adam", "loss": 0.5, "fit": {"slope": 1}, "layers": layers, "failed": True}
+    other = {"optimizer": "sgd", "loss": 0.4, "note": None, "layers": layers}
+    document = {"rows": [one, other, {"optimizer": "adam", "loss": 0.5, "layers": layers}]}
+    assert select(expression, document | {"numbers": [1, 2], "empty": []}, "file")
+
+
 def test_a_filter_says_what_is_left_out():
     document = {"rows": [{"loss": 0.5}, {"loss": None}, {}, {"loss": 0}], "columns": {"loss": [0.5, None, 0]}}
     assert select("rows[?loss != null].loss", document, "f") == [0.5, 0]

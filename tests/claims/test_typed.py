@@ -7,6 +7,8 @@ from claimgate.typed import Exemption, formula_numbers, objections, typed_quanti
 FINE = [
     "alpha is ⟦2.41⟧, of ⟦4.0⟧ to ⟦8.8 points⟧ (⟦3⟧ ± ⟦4⟧) and ⟦5 %⟧.",
     "takes ⟦122⟧ times less, ⟦3⟧, ⟦4⟧ and ⟦5⟧ in ⟦3⟧ seeds; ⦃B =⦄ ⟦512⟧: ⟦1.5 ⋅ 10 −6⟧",
+    "(ii) the mix of xi and vi, 10 cm or mm, ⦃H ii⦄ and H⦃ii⦄, Ξ, ψ; ⟪ii⟫ 大, half of them take ⟦41⟧",
+    "quarters of ⟦13⟧, half the networks reach ⟦41⟧, a third reach ⟦41⟧",
     "⟪Section 3.1⟫ ⟬C021⟭ ⟬≈½⟭ as in ⟪[1], [2]⟫ MLP, CIFAR, DC-IV1",
 ]
 NEVER = [
@@ -44,7 +46,27 @@ NEVER = [
     "in ٣ layers",
     "in 𝟕 layers",
     "of XIV layers",
-    "of xiv or XXX layers",
+    "of xiv layers",
+    "of XXX layers",
+    "it is ii times as large",
+    "lxxxix percent",
+    "九十七 of them",
+    "〇・七",
+    "九",
+    "of ７ or ⅳ layers",
+    "९७",
+    "٩٧",
+    "it is ⠼⠊⠛",
+    "it is ⚄",
+    "🔟 of them",
+    "a tenth of ⟦41⟧",
+    "Half of ⟦41⟧",
+    "two thirds of the ⟦41⟧",
+    "double the ⟦41⟧",
+    "twice the ⟦41⟧",
+    "three quarters of its ⟦41⟧",
+    "two-thirds of ⦃⟦41⟧⦄",
+    "a hundredfold ⟦41⟧",
 ]
 
 
