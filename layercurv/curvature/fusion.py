@@ -27,9 +27,10 @@ class Chain:
     operations: tuple[Operation, ...]
     root: int
     end: int
+    is_recomputed: bool = True  # in backward passes
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        """Evaluate; backward passes keep the root only.
+        """Evaluate; backward passes that work it out again keep the root only.
 
         Args:
             x: The root's tensor.
@@ -37,7 +38,7 @@ class Chain:
         Returns:
             The end's tensor.
         """
-        return recomputed(self._evaluate, x)
+        return recomputed(self._evaluate, x) if self.is_recomputed else self._evaluate(x)
 
     def _evaluate(self, x: torch.Tensor) -> torch.Tensor:
         values = {self.root: x}
@@ -64,7 +65,9 @@ def fuse_elementwise(tape: Tape) -> Tape:
         if len(operations) > 1 and len(ends) == 1 and any(_bends(o) for o in operations):
             replaced |= dict.fromkeys(positions)
             last = next(p for p in positions if tape.operations[p].outputs[0] == ends[0])
-            replaced[last] = Operation("chain", Chain(operations, root, ends[0]), (Value(root),), {}, (ends[0],))
+            replaced[last] = Operation(
+                "chain", Chain(operations, root, ends[0], tape.is_precise), (Value(root),), {}, (ends[0],)
+            )
     kept = (replaced.get(p, operation) for p, operation in enumerate(tape.operations))
     return replace(tape, operations=[operation for operation in kept if operation is not None])
 

@@ -94,6 +94,11 @@ class Tape:
     opaque: dict[int, str] = field(default_factory=dict)  # values autograd knows more of than the tape, and why
     beyond: dict[int, str] = field(default_factory=dict)  # weights whose gradients are not those of the tape, and why
 
+    @property
+    def is_precise(self) -> bool:
+        """Whether no value is of less than float32's precision."""
+        return self.eps <= torch.finfo(torch.float32).eps
+
     def index_of(self, tensor: torch.Tensor) -> int | None:
         """Find a parameter or buffer among the constants.
 
