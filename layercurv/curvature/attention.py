@@ -122,7 +122,7 @@ def blocks(a: Tensor, b: Tensor, n: int, rows: int) -> Iterator[Block]:
 def fuse_attention(tape: Tape) -> Tape:
     """Replace each attention by one operation named "attention", where its pairs outweigh queries, keys and values.
 
-    Not in a network that works in less than float32 somewhere.
+    Not in a network that works in less than its weights' precision somewhere.
 
     Args:
         tape: The tape.
@@ -131,7 +131,7 @@ def fuse_attention(tape: Tape) -> Tape:
         A tape that computes the same.
     """
     if not tape.is_precise:
-        return tape  # where a network rounds that much on its way, sums in another order are other numbers
+        return tape
     finder = _Finder(tape)
     replaced: dict[int, Operation | None] = {}
     for position, operation in enumerate(tape.operations):

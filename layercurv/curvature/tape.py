@@ -96,8 +96,9 @@ class Tape:
 
     @property
     def is_precise(self) -> bool:
-        """Whether no value is of less than float32's precision."""
-        return self.eps <= torch.finfo(torch.float32).eps
+        """Whether no value is less precise than the weights: if one is, sums in another order are other numbers."""
+        weights = (constant.dtype for constant in self.constants.values() if constant.requires_grad)
+        return self.eps <= max((torch.finfo(dtype).eps for dtype in weights), default=0.0)
 
     def index_of(self, tensor: torch.Tensor) -> int | None:
         """Find a parameter or buffer among the constants.

@@ -108,7 +108,7 @@ def weights(q, k):
     return (q @ k.mT / 2).softmax(-1)
 
 
-PADDED = torch.zeros(3, 1, 12).index_fill(2, torch.tensor([10, 11]), -1e9)
+PADDED = torch.zeros(3, 1, 12, dtype=torch.float64).index_fill(2, torch.tensor([10, 11]), -1e9)
 FUSED = {
     "torch's own": lambda q, k, v, _: F.scaled_dot_product_attention(q, k, v),
     "torch's own, causal": lambda q, k, v, _: F.scaled_dot_product_attention(q, k, v, is_causal=True),
