@@ -102,6 +102,7 @@ class Slurm:
     folder: Path
     nodes: tuple[str, ...] = ("n1", "n2", "n3")
     daemons: dict[str, subprocess.Popen] = field(default_factory=dict)
+    seen_waiting: dict[str, float] = field(default_factory=dict)  # requeued job to when
 
     @property
     def environment(self) -> dict[str, str]:
@@ -177,10 +178,14 @@ class Slurm:
         return set(self.ask("sinfo", "-h", "-p", "low", "-N", "-o", "%T").split())
 
     def begin_now(self) -> None:
-        """Spare what was requeued the two minutes that Slurm lets it wait."""
+        """Spare what was requeued most of the two minutes that Slurm lets it wait.
+
+        Not all: in the second of its end a job's credential is revoked, and a new one of that second with it.
+        """
         for job in self.ask("squeue", "-h", "-t", "PD", "-o", "%i %r").splitlines():
             name, _, reason = job.partition(" ")
-            if reason == "BeginTime":
+            if reason == "BeginTime" and time.monotonic() - self.seen_waiting.setdefault(job, time.monotonic()) > 3:
+                del self.seen_waiting[job]  # it may be requeued again
                 self.ask("scontrol", "update", f"jobid={name}", "starttime=now")
 
     def _write_settings(self) -> None:
