@@ -16,6 +16,7 @@ from layercurv.exchange import Exchange
 BACKENDS = {"cpu": "gloo", "cuda": "cpu:gloo,cuda:nccl"}
 PATIENCE = datetime.timedelta(days=7)  # the others wait while the first one trains; who died is noticed at once
 _SAME_ERROR_S = 10.0
+_NUMBERS = ("WORLD_SIZE", "RANK", "LOCAL_RANK", "GROUP_RANK", "MASTER_PORT")  # what torchrun tells a process
 
 
 def n_processes() -> int:
@@ -37,7 +38,18 @@ def is_first() -> bool:
 
 
 def be_one_of_several() -> None:
-    """Let only the first process print."""
+    """Let only the first process print.
+
+    Raises:
+        SystemExit: With code 2 if what `torchrun` tells its processes is not all there.
+    """
+    if dist.is_torchelastic_launched():
+        odd = [name for name in _NUMBERS if not os.environ.get(name, "").isdigit()]
+        if odd or not os.environ.get("MASTER_ADDR"):
+            got = ", ".join(f"{name}={os.environ.get(name, '(unset)')}" for name in odd or ["MASTER_ADDR"])
+            told = f"TORCHELASTIC_RUN_ID is set, so expected all that torchrun sets, got {got}"
+            print(f"error: {told}; start it with torchrun, or unset TORCHELASTIC_RUN_ID", file=sys.stderr)
+            raise SystemExit(2)
     if not is_first():
         sys.stdout = open(os.devnull, "w")  # ruff: ignore[open-file-with-context-handler, builtin-open] - as long as the process
 
@@ -53,7 +65,7 @@ def world(device: torch.device) -> Exchange:
         All processes; this one alone without `torchrun`.
 
     Raises:
-        InputError: If there is no GPU for this process.
+        InputError: If there is no GPU for this process, or the processes do not meet.
     """
     if n_processes() == 1:
         return Exchange.of_one()
@@ -62,7 +74,11 @@ def world(device: torch.device) -> Exchange:
         if local >= n_gpus:
             raise InputError(f"device=cuda: expected a GPU for each process, this machine has {n_gpus}")
         torch.cuda.set_device(local)
-    dist.init_process_group(BACKENDS[device.type], timeout=PATIENCE)
+    try:
+        dist.init_process_group(BACKENDS[device.type], timeout=PATIENCE)
+    except dist.DistNetworkError as error:
+        where = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
+        raise InputError(f"the processes cannot meet at {where} ({str(error).splitlines()[0]})") from error
     return Exchange()
 
 
@@ -80,14 +96,16 @@ def tell(message: str) -> None:
         message: Of this process.
     """
     key = hashlib.sha256(message.encode()).hexdigest()
-    if not is_first():
+    # Before they meet, the store is there only if torchrun itself holds it; without one each tells for itself.
+    is_heard = dist.is_initialized() or os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+    if not is_first() and is_heard:
         try:
             _store().wait([key], datetime.timedelta(seconds=_SAME_ERROR_S))
             return
         except RuntimeError:
             message = f"process {os.environ['RANK']}: {message}"
     print(message, file=sys.stderr, flush=True)
-    if n_processes() > 1 and is_first():
+    if n_processes() > 1 and is_first() and is_heard:
         _store().set(key, "told")
 
 

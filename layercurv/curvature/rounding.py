@@ -1,6 +1,7 @@
 """How much the precision of the weights loses: second derivatives against those in float64, on a sample or two."""
 
 import warnings
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +13,7 @@ from layercurv.curvature.layers import WeightLayer
 from layercurv.curvature.measuring import measuring
 from layercurv.curvature.objective import Objective
 from layercurv.curvature.recompute import RecomputedAttention
-from layercurv.curvature.second_derivatives import derivatives, random_directions
+from layercurv.curvature.second_derivatives import derivatives, hessian_product, random_directions
 from layercurv.errors import InputError
 
 WORTH_A_WARNING = 0.002
@@ -54,12 +55,12 @@ def rounding_effect(objective: Objective, layers: list[WeightLayer], batch: Batc
         weights = [layer.weight for layer in layers]
         with RecomputedAttention():
             total = objective.sum_loss(objective.prepared(few))
-        found = [product for _, product in derivatives(total, weights, random_directions(weights))]
+        found = hessian_product(total, weights, random_directions(weights))
         del total  # with what it was computed from: next comes all of it in float64
     except (InputError, IndexError, TypeError, ValueError):  # bound to a number of samples
         return None
-    exact = derivatives_in_double(objective, layers, few)
-    return None if exact is None else effect(found, [p for _, p in exact])
+    exact = derivatives_in_double(objective, layers, few, hessian_product)
+    return None if exact is None else effect(found, exact)
 
 
 def loses_digits(layers: list[WeightLayer]) -> bool:
@@ -74,16 +75,19 @@ def loses_digits(layers: list[WeightLayer]) -> bool:
     return any(layer.weight.dtype != torch.float64 for layer in layers)
 
 
-def derivatives_in_double(objective: Objective, layers: list[WeightLayer], batch: Batch) -> list[tuple] | None:
+def derivatives_in_double(
+    objective: Objective, layers: list[WeightLayer], batch: Batch, differentiate: Callable[..., list] = derivatives
+) -> list | None:
     """Differentiate the user's own loss twice in float64, along the random direction.
 
     Args:
         objective: The user's network and loss, while it is being measured.
         layers: The layers.
         batch: A micro-batch, prepared or as it came.
+        differentiate: `derivatives`, or `hessian_product`.
 
     Returns:
-        Gradient and Hessian-vector product of each layer, float64; None where the network does not run in float64.
+        What that gives for each layer, float64; None where the network does not run in float64.
     """
     try:
         with measuring(objective.model, layers, torch.float64) as cast_to, _ConvolutionsAsProducts():
@@ -91,7 +95,7 @@ def derivatives_in_double(objective: Objective, layers: list[WeightLayer], batch
             weights = [layer.weight for layer in layers]
             with RecomputedAttention():
                 total = in_double.sum_loss(in_double.prepared(batch))
-            return derivatives(total, weights, random_directions(weights))
+            return differentiate(total, weights, random_directions(weights))
     except (InputError, IndexError, TypeError, ValueError):  # bound to its precision
         return None
 

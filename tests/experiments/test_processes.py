@@ -4,6 +4,7 @@ import json
 import math
 import os
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -109,10 +110,32 @@ def second_of_two(monkeypatch):
     store = dist.HashStore()
     monkeypatch.setattr(_processes, "_store", lambda: store)
     monkeypatch.setattr(_processes, "_SAME_ERROR_S", 0.2)
-    places = {"TORCHELASTIC_RUN_ID": "test", "WORLD_SIZE": "2", "RANK": "0"}
-    for key, value in places.items():
+    place = {"WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0", "GROUP_RANK": "0"}
+    store_of_torchrun = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500", "TORCHELASTIC_USE_AGENT_STORE": "True"}
+    for key, value in {"TORCHELASTIC_RUN_ID": "test", **place, **store_of_torchrun}.items():
         monkeypatch.setenv(key, value)
     return monkeypatch
+
+
+@pytest.mark.parametrize(("name", "value"), [("RANK", None), ("WORLD_SIZE", "abc"), ("MASTER_ADDR", None)])
+def test_half_an_environment_of_torchrun_is_one_error(second_of_two, capsys, name, value):
+    if value is None:
+        second_of_two.delenv(name)
+    else:
+        second_of_two.setenv(name, value)
+    with pytest.raises(SystemExit) as ending:
+        be_main("alpha_map", lambda cfg: pytest.fail("it ran"), processes=True)
+    assert ending.value.code == 2
+    assert f"got {name}={value or '(unset)'}; start it with torchrun" in capsys.readouterr().err
+
+
+def test_processes_that_cannot_meet_are_one_error(second_of_two):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        second_of_two.setenv("MASTER_PORT", str(taken.getsockname()[1]))
+        second_of_two.setenv("TORCHELASTIC_USE_AGENT_STORE", "False")  # the first process itself holds the store
+        _processes.world.cache_clear()
+        with pytest.raises(InputError, match=f"cannot meet at 127.0.0.1:{taken.getsockname()[1]}"):
+            _processes.world(torch.device("cpu"))
 
 
 def test_fewer_micro_batches_than_processes_are_told_before_anything_is_trained():
