@@ -33,14 +33,15 @@ def measuring(
     Args:
         model: The network, in eval mode.
         layers: The layers whose weights must require gradients.
-        dtype: All floating weights and buffers are cast to it; None casts those of half precision to float32.
+        dtype: All floating weights and buffers are cast to it, while the network is being measured already; None casts
+            those of half precision to float32.
 
     Yields:
         The dtype that floating inputs must be cast to; None leaves them.
     """
     require_eval_mode(model)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(unchanged(model))
+        stack.enter_context(unchanged(model, copies=dtype is None))
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
         stack.enter_context(torch.autocast(_device_type(model), enabled=False))
@@ -66,18 +67,19 @@ class _TwiceDifferentiable(TorchFunctionMode):
 
 
 @contextlib.contextmanager
-def unchanged(model: nn.Module) -> Generator[None]:
+def unchanged(model: nn.Module, copies: bool = True) -> Generator[None]:
     """Put a network's attributes, parameters, flags, gradients, buffers and hooks back at the end.
 
     Args:
         model: The network.
+        copies: Whether to look for what is written in place too, which takes a copy of the network.
 
     Yields:
         None.
     """
     kept = [(module, type(module), _attributes(module)) for module in model.modules()]
     flags = [(p, p.requires_grad, p.grad) for p in model.parameters()]
-    values = [(t, t.detach().clone()) for t in _tensors_that_may_change(model)]
+    values = [(t, t.detach().clone()) for t in (_tensors_that_may_change(model) if copies else ())]
     try:
         yield
     finally:

@@ -1,7 +1,8 @@
 """How much the precision of the weights loses: second derivatives against those in float64, on a sample or two."""
 
+import contextlib
 import warnings
-from collections.abc import Callable
+from collections.abc import Collection, Generator
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +14,7 @@ from layercurv.curvature.layers import WeightLayer
 from layercurv.curvature.measuring import measuring
 from layercurv.curvature.objective import Objective
 from layercurv.curvature.recompute import RecomputedAttention
-from layercurv.curvature.second_derivatives import derivatives, hessian_product, random_directions
+from layercurv.curvature.second_derivatives import derivatives, random_directions, see_products
 from layercurv.errors import InputError
 
 WORTH_A_WARNING = 0.002
@@ -50,17 +51,22 @@ def rounding_effect(objective: Objective, layers: list[WeightLayer], batch: Batc
     """
     if not loses_digits(layers):
         return None
+    found, differences, sizes = ({} for _ in range(3))
+
+    def compare(place: int, exact: torch.Tensor) -> None:
+        differences[place], sizes[place] = _distance(found.pop(place), exact)
+
     try:
         few = batch.take([0]) if batch.n_samples > 1 else batch
-        weights = [layer.weight for layer in layers]
         with RecomputedAttention():
             total = objective.sum_loss(objective.prepared(few))
-        found = hessian_product(total, weights, random_directions(weights))
+        see_products(total, [layer.weight for layer in layers], found.__setitem__)
         del total  # with what it was computed from: next comes all of it in float64
-    except (InputError, IndexError, TypeError, ValueError):  # bound to a number of samples
+        with _in_double(objective, layers, few) as total:
+            see_products(total, [layer.weight for layer in layers], compare)
+    except (InputError, IndexError, TypeError, ValueError):  # bound to a number of samples, or to its precision
         return None
-    exact = derivatives_in_double(objective, layers, few, hessian_product)
-    return None if exact is None else effect(found, exact)
+    return _effect(differences.values(), sizes.values())
 
 
 def loses_digits(layers: list[WeightLayer]) -> bool:
@@ -75,27 +81,21 @@ def loses_digits(layers: list[WeightLayer]) -> bool:
     return any(layer.weight.dtype != torch.float64 for layer in layers)
 
 
-def derivatives_in_double(
-    objective: Objective, layers: list[WeightLayer], batch: Batch, differentiate: Callable[..., list] = derivatives
-) -> list | None:
+def derivatives_in_double(objective: Objective, layers: list[WeightLayer], batch: Batch) -> list[tuple] | None:
     """Differentiate the user's own loss twice in float64, along the random direction.
 
     Args:
         objective: The user's network and loss, while it is being measured.
         layers: The layers.
         batch: A micro-batch, prepared or as it came.
-        differentiate: `derivatives`, or `hessian_product`.
 
     Returns:
-        What that gives for each layer, float64; None where the network does not run in float64.
+        Gradient and Hessian-vector product of each layer, float64; None where the network does not run in float64.
     """
     try:
-        with measuring(objective.model, layers, torch.float64) as cast_to, _ConvolutionsAsProducts():
-            in_double = Objective(objective.model, objective.loss, cast_to)
+        with _in_double(objective, layers, batch) as total:
             weights = [layer.weight for layer in layers]
-            with RecomputedAttention():
-                total = in_double.sum_loss(in_double.prepared(batch))
-            return differentiate(total, weights, random_directions(weights))
+            return derivatives(total, weights, random_directions(weights))
     except (InputError, IndexError, TypeError, ValueError):  # bound to its precision
         return None
 
@@ -110,10 +110,25 @@ def effect(found: list[torch.Tensor], exact: list[torch.Tensor]) -> float:
     Returns:
         The largest difference over layers, relative to that layer's part (or a thousandth of the largest part).
     """
-    sizes = [product.norm().item() for product in exact]
+    return _effect(*zip(*map(_distance, found, exact), strict=True))
+
+
+@contextlib.contextmanager
+def _in_double(objective: Objective, layers: list[WeightLayer], batch: Batch) -> Generator[torch.Tensor]:
+    # The loss, while weights are in float64.
+    with measuring(objective.model, layers, torch.float64) as cast_to, _ConvolutionsAsProducts():
+        in_double = Objective(objective.model, objective.loss, cast_to)
+        with RecomputedAttention():
+            yield in_double.sum_loss(in_double.prepared(batch))
+
+
+def _distance(found: torch.Tensor, exact: torch.Tensor) -> tuple[float, float]:
+    return (found.double() - exact).norm().item(), exact.norm().item()
+
+
+def _effect(differences: Collection[float], sizes: Collection[float]) -> float:
     floor = 1e-3 * max(sizes)
-    pairs = zip(found, exact, sizes, strict=True)
-    return max(((p.double() - q).norm() / max(size, floor, 1e-300)).item() for p, q, size in pairs)
+    return max(d / max(size, floor, 1e-300) for d, size in zip(differences, sizes, strict=True))
 
 
 class _ConvolutionsAsProducts(TorchFunctionMode):

@@ -1,7 +1,9 @@
 """Gradient and Hessian-vector product along a random direction in several weights, by double backpropagation."""
 
+import functools
+from collections.abc import Callable
+
 import torch
-from torch.autograd.graph import get_gradient_edge
 
 from layercurv.curvature.directions import gradients_of
 from layercurv.curvature.objective import told
@@ -18,25 +20,49 @@ def derivatives(total: torch.Tensor, weights: list, directions: list[torch.Tenso
     Returns:
         Gradient and product for each weight; zeros where there is nothing to differentiate.
     """
-    gradients = _gradients(total, weights)
-    products = _products(weights, directions, [_edge(g) for g in gradients])
-    gradients = [None if g is None else g.detach() for g in gradients]
-    return list(zip(_dense(gradients, directions), _dense(products, directions), strict=True))
+    used = [weight for weight in weights if weight is not None]
+    along = [direction for weight, direction in zip(weights, directions, strict=True) if weight is not None]
+    gradients, products = gradients_of(total, used, create_graph=True), [None] * len(used)
+    followed = [(g, d) for g, d in zip(gradients, along, strict=True) if _is_followed(g)]
+    if followed:
+        with told("double backpropagation failed"):
+            products = torch.autograd.grad([g for g, _ in followed], used, [d for _, d in followed], allow_unused=True)
+    pairs = zip(gradients, products, strict=True)
+    found = [(None, None) if weight is None else next(pairs) for weight in weights]
+    return [
+        tuple(torch.zeros_like(d) if x is None else x.detach() for x in pair)
+        for pair, d in zip(found, directions, strict=True)
+    ]
 
 
-def hessian_product(total: torch.Tensor, weights: list, directions: list[torch.Tensor]) -> list[torch.Tensor]:
-    """Do the same where gradients are not asked for: they are not kept.
+def see_products(total: torch.Tensor, weights: list[torch.Tensor], see: Callable[[int, torch.Tensor], None]) -> None:
+    """Show the Hessian-vector product along the random direction weight by weight: neither it nor gradients are kept.
 
     Args:
         total: The loss.
-        weights: In which; None for one that takes no part.
-        directions: One for each weight, of its shape.
-
-    Returns:
-        The product for each weight; zeros where there is nothing to differentiate.
+        weights: In which; leaves of its graph.
+        see: Called with each weight's place and product, in any order.
     """
-    edges = [_edge(g) for g in _gradients(total, weights)]
-    return _dense(_products(weights, directions, edges), directions)
+    unseen = set(range(len(weights)))
+
+    def hand_on(place: int, product: torch.Tensor) -> torch.Tensor:
+        unseen.remove(place)
+        see(place, product)
+        return product.new_zeros(()).expand_as(product)  # what autograd keeps in its place
+
+    gradients = gradients_of(total, weights, create_graph=True)
+    slope = sum(_Slope.apply(g, place) for place, g in enumerate(gradients) if _is_followed(g))
+    del gradients
+    hooks = [weight.register_hook(functools.partial(hand_on, place)) for place, weight in enumerate(weights)]
+    try:
+        if isinstance(slope, torch.Tensor):
+            with told("double backpropagation failed"):
+                torch.autograd.grad(slope, weights, allow_unused=True)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    for place in unseen:
+        see(place, torch.zeros_like(weights[place]))
 
 
 def random_directions(weights: list[torch.Tensor]) -> list[torch.Tensor]:
@@ -48,29 +74,26 @@ def random_directions(weights: list[torch.Tensor]) -> list[torch.Tensor]:
     Returns:
         One tensor for each, of its shape and dtype.
     """
-    generator = torch.Generator().manual_seed(0)
-    drawn = (torch.randn(w.shape, generator=generator, dtype=torch.float32) for w in weights)
-    return [(d / d.norm().clamp_min(1e-30)).to(w) for d, w in zip(drawn, weights, strict=True)]
+    return [_random_direction(place, weight) for place, weight in enumerate(weights)]
 
 
-def _gradients(total: torch.Tensor, weights: list) -> list:
-    found = iter(gradients_of(total, [w for w in weights if w is not None], create_graph=True))
-    return [None if weight is None else next(found) for weight in weights]
+def _random_direction(place: int, like: torch.Tensor) -> torch.Tensor:
+    d = torch.randn(like.shape, generator=torch.Generator().manual_seed(place), dtype=torch.float32)
+    return (d / d.norm().clamp_min(1e-30)).to(like)
 
 
-def _edge(gradient: torch.Tensor | None):
-    return get_gradient_edge(gradient) if gradient is not None and gradient.requires_grad else None
+class _Slope(torch.autograd.Function):
+    """A gradient's product with its random direction, which is drawn again when it is differentiated: none is kept."""
+
+    @staticmethod
+    def forward(ctx, gradient: torch.Tensor, place: int) -> torch.Tensor:
+        ctx.place, ctx.like = place, gradient.new_empty(()).expand_as(gradient)
+        return (gradient * _random_direction(place, gradient)).sum()
+
+    @staticmethod
+    def backward(ctx, factor: torch.Tensor) -> tuple[torch.Tensor, None]:
+        return factor * _random_direction(ctx.place, ctx.like), None
 
 
-def _products(weights: list, directions: list[torch.Tensor], edges: list) -> list:
-    # Differentiates the sum of <gradient, direction>, without the gradients' numbers.
-    if all(edge is None for edge in edges):
-        return [None] * len(weights)
-    outputs, along = zip(*((e, d) for e, d in zip(edges, directions, strict=True) if e is not None), strict=True)
-    with told("double backpropagation failed"):
-        found = iter(torch.autograd.grad(outputs, [w for w in weights if w is not None], along, allow_unused=True))
-    return [None if weight is None else next(found) for weight in weights]
-
-
-def _dense(found: list, like: list[torch.Tensor]) -> list[torch.Tensor]:
-    return [torch.zeros_like(d) if x is None else x for x, d in zip(found, like, strict=True)]
+def _is_followed(gradient: torch.Tensor | None) -> bool:
+    return gradient is not None and gradient.requires_grad
