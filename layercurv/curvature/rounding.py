@@ -11,7 +11,7 @@ from layercurv.curvature.batches import Batch
 from layercurv.curvature.layers import WeightLayer
 from layercurv.curvature.measuring import measuring
 from layercurv.curvature.objective import Objective
-from layercurv.curvature.recompute import RecomputedAttention
+from layercurv.curvature.recompute import with_little_memory
 from layercurv.curvature.second_derivatives import derivatives, random_directions
 from layercurv.errors import InputError
 
@@ -52,10 +52,7 @@ def rounding_effect(objective: Objective, layers: list[WeightLayer], batch: Batc
     try:
         few = batch.take([0]) if batch.n_samples > 1 else batch
         weights = [layer.weight for layer in layers]
-        with RecomputedAttention():
-            total = objective.sum_loss(objective.prepared(few))
-        found = [product for _, product in derivatives(total, weights, random_directions(weights))]
-        del total  # with what it was computed from: next comes all of it in float64
+        found = [product for _, product in _own_derivatives(objective, weights, few)]
     except (InputError, IndexError, TypeError, ValueError):  # bound to a number of samples
         return None
     exact = derivatives_in_double(objective, layers, few)
@@ -88,12 +85,18 @@ def derivatives_in_double(objective: Objective, layers: list[WeightLayer], batch
     try:
         with measuring(objective.model, layers, torch.float64) as cast_to, _ConvolutionsAsProducts():
             in_double = Objective(objective.model, objective.loss, cast_to)
-            weights = [layer.weight for layer in layers]
-            with RecomputedAttention():
-                total = in_double.sum_loss(in_double.prepared(batch))
-            return derivatives(total, weights, random_directions(weights))
+            return _own_derivatives(in_double, [layer.weight for layer in layers], batch)
     except (InputError, IndexError, TypeError, ValueError):  # bound to its precision
         return None
+
+
+def _own_derivatives(objective: Objective, weights: list[torch.Tensor], batch: Batch) -> list[tuple]:
+    # In a function, so that the graph is gone afterwards.
+    def differentiate():
+        total = objective.sum_loss(objective.prepared(batch))
+        return derivatives(total, weights, random_directions(weights))
+
+    return with_little_memory(differentiate)
 
 
 def effect(found: list[torch.Tensor], exact: list[torch.Tensor]) -> float:
