@@ -223,7 +223,10 @@ class _Study:
                 break
         complete = ggn.result()
         done = {name: complete[name] for name in of["ggn"] if name not in failed}
-        return done | {name: tangent.result(name) for name in of["tangent"] if name not in failed}, failed
+        done |= {name: tangent.result(name) for name in of["tangent"] if name not in failed}
+        not_finite = [name for name, found in done.items() if not found.curvatures.isfinite().all()]
+        failed |= dict.fromkeys(not_finite, "its second derivatives are NaN or infinite")
+        return {name: found for name, found in done.items() if name not in failed}, failed
 
     def _unproven(self, traced: TracedBatch, engines: dict[str, str]) -> dict[str, str]:
         loss, single = self.objective.loss, self._moves.single
