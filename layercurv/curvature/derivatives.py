@@ -362,7 +362,11 @@ class Elementwise(Rule):
             (slope,) = torch.autograd.grad(y, x, torch.ones_like(y), create_graph=self._is_smooth)
             if not self._is_smooth:
                 return slope, None
-            (curvature,) = torch.autograd.grad(slope, x, torch.ones_like(slope))
+            if not slope.requires_grad:  # as of x^0
+                return slope, torch.zeros_like(slope)
+            (curvature,) = torch.autograd.grad(
+                slope, x, torch.ones_like(slope), allow_unused=True, materialize_grads=True
+            )
         return slope.detach(), curvature
 
 

@@ -102,7 +102,7 @@ OPERATIONS = {
     "neg": (SQUARE, lambda a, b: -a * b),
     "permute": (IMAGE, lambda a, b: a.permute(0, 2, 3, 1).tanh()),
     "pixel_shuffle": (IMAGE, lambda a, b: F.pixel_shuffle(a, 2).tanh()),
-    "pow": (SQUARE, lambda a, b: a.pow(3) + b**2),
+    "pow": (SQUARE, lambda a, b: a.pow(3) + b**2 + a.pow(0) * b),
     "reciprocal": (SQUARE, lambda a, b: (a + POSITIVE).reciprocal()),
     "reflection_pad1d": (SQUARE, lambda a, b: F.pad(a, (1, 1), mode="reflect").tanh()),
     "reflection_pad2d": (IMAGE, lambda a, b: F.pad(a, (1, 1, 1, 1), mode="reflect").tanh()),
