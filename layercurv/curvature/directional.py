@@ -218,7 +218,7 @@ class _Study:
             by_ggn, by_tangent = ([name for name in of[engine] if name not in failed] for engine in FAST)
             if by_ggn:
                 failed |= visit(traced, by_ggn, loss, [ggn])
-            tangent.add(traced, by_tangent)
+            failed |= tangent.add(traced, by_tangent)
             if len(failed) == len(engines):
                 break
         complete = ggn.result()
