@@ -167,7 +167,8 @@ def multiplications(operation: Operation, tape: Tape) -> int:
         "convolution": lambda: math.prod(shapes[1][1:]),
         "mm": lambda: shapes[0][-1],
         "bmm": lambda: shapes[0][-1],
-        "addmm": lambda: shapes[1][-1],
+        "addmm": lambda: shapes[-1][-2],
+        "baddbmm": lambda: shapes[-1][-2],
         "attention": lambda: (
             shapes[0][2] * shapes[1][2] // shapes[2][2] + shapes[1][2]
         ),  # [n, i, d], [n, d, j], [n, j, e]

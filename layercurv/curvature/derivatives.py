@@ -199,7 +199,7 @@ class Sum(Rule):
         shape = torch.broadcast_shapes(*(s for s in point.shapes if s is not None))
 
         def push(tangents):
-            given = ((_with_axes(t, len(shape)), f) for t, f in zip(tangents, factors, strict=False) if t is not None)
+            given = ((with_axes(t, len(shape)), f) for t, f in zip(tangents, factors, strict=False) if t is not None)
             moved = reduce(torch.add, (t if factor == 1 else factor * t for t, factor in given))
             return [moved.expand(len(moved), *shape)], None
 
@@ -223,9 +223,7 @@ class Product(Rule):
 
     @override
     def unsupported(self, operation, moving):
-        if not moving <= set(self._factors):
-            return f"{operation.op} with an offset that depends on the weight"
-        return f"{operation.op} with factors" if operation.kwargs else None
+        return None if moving <= set(self._factors) else f"{operation.op} with an offset that depends on the weight"
 
     @override
     def is_affine(self, moving):
@@ -262,7 +260,7 @@ def multiply_entries(a, b, _settings) -> torch.Tensor:
     """
     if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
         n_axes = max(a.dim(), b.dim()) - 1
-        a, b = _with_axes(a, n_axes), _with_axes(b, n_axes)
+        a, b = with_axes(a, n_axes), with_axes(b, n_axes)
     return a * b
 
 
@@ -318,7 +316,7 @@ class Quotient(Rule):
 
         def push(tangents):
             n_axes = q.dim()
-            ta, tb, *_ = (None if t is None else _with_axes(t, n_axes) for t in tangents)
+            ta, tb, *_ = (None if t is None else with_axes(t, n_axes) for t in tangents)
             if tb is None:
                 return [(ta / b).expand(len(ta), *q.shape)], None
             moved = (-q * tb if ta is None else ta - q * tb) / b
@@ -362,7 +360,11 @@ class Elementwise(Rule):
             (slope,) = torch.autograd.grad(y, x, torch.ones_like(y), create_graph=self._is_smooth)
             if not self._is_smooth:
                 return slope, None
-            (curvature,) = torch.autograd.grad(slope, x, torch.ones_like(slope))
+            if not slope.requires_grad:  # as of x^0
+                return slope, torch.zeros_like(slope)
+            (curvature,) = torch.autograd.grad(
+                slope, x, torch.ones_like(slope), allow_unused=True, materialize_grads=True
+            )
         return slope.detach(), curvature
 
 
@@ -374,6 +376,14 @@ def _is_floating(leaf) -> bool:
     return isinstance(leaf, torch.Tensor) and leaf.is_floating_point()
 
 
-def _with_axes(tangent: torch.Tensor, n_axes: int) -> torch.Tensor:
-    # [K, *shape] -> [K, 1, ..., 1, *shape], so that shapes of fewer axes broadcast as they do without K
+def with_axes(tangent: torch.Tensor, n_axes: int) -> torch.Tensor:
+    """Let shapes of fewer axes broadcast as they do without the directions' axis.
+
+    Args:
+        tangent: [K, *shape].
+        n_axes: How many axes there are to be behind the first.
+
+    Returns:
+        [K, 1, ..., 1, *shape].
+    """
     return tangent.reshape(len(tangent), *[1] * (n_axes + 1 - tangent.dim()), *tangent.shape[1:])

@@ -218,12 +218,15 @@ class _Study:
             by_ggn, by_tangent = ([name for name in of[engine] if name not in failed] for engine in FAST)
             if by_ggn:
                 failed |= visit(traced, by_ggn, loss, [ggn])
-            tangent.add(traced, by_tangent)
+            failed |= tangent.add(traced, by_tangent)
             if len(failed) == len(engines):
                 break
         complete = ggn.result()
         done = {name: complete[name] for name in of["ggn"] if name not in failed}
-        return done | {name: tangent.result(name) for name in of["tangent"] if name not in failed}, failed
+        done |= {name: tangent.result(name) for name in of["tangent"] if name not in failed}
+        not_finite = [name for name, found in done.items() if not found.curvatures.isfinite().all()]
+        failed |= dict.fromkeys(not_finite, "its second derivatives are NaN or infinite")
+        return {name: found for name, found in done.items() if name not in failed}, failed
 
     def _unproven(self, traced: TracedBatch, engines: dict[str, str]) -> dict[str, str]:
         loss, single = self.objective.loss, self._moves.single

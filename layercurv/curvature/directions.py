@@ -251,13 +251,14 @@ def gradient_sums(model: nn.Module, loss: Loss, batches: Iterable, layers: list[
             random_numbers = RandomNumbers()
             total = objective.sum_loss(batch)
             drawn = random_numbers.were_drawn()
-            for place, gradient in enumerate(gradients_of(total, [layer.weight for layer in layers])):
+            n = objective.n_samples(batch)
+            for place, gradient in enumerate(gradients_of(total / n, [layer.weight for layer in layers])):
                 if gradient is not None:
-                    sums[place] += layers[place].to_matrix(gradient.to_dense())
+                    sums[place].add_(layers[place].to_matrix(gradient.to_dense()), alpha=n)
                     used.add(layers[place].name)
             if drawn or index == 0:
                 objective.require_deterministic(batch, total, drawn)
-            n_samples += objective.n_samples(batch)
+            n_samples += n
     named = {layer.name: total for layer, total in zip(layers, sums, strict=True)}
     return GradientSums(named, frozenset(used), n_samples)
 

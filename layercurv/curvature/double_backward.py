@@ -63,12 +63,14 @@ def double_backward_curvature(
             random_numbers = RandomNumbers()
             total = objective.sum_loss(batch)
             objective.require_deterministic(batch, total, random_numbers.were_drawn())
-            gradients = dict(zip(by_name, gradients_of(total, weights, create_graph=True), strict=True))
+            n = objective.n_samples(batch)
+            # Of the mean: that is what a hook that cuts gradients off sees of the user's own loss.
+            gradients = dict(zip(by_name, gradients_of(total / n, weights, create_graph=True), strict=True))
             used |= {name for name, gradient in gradients.items() if gradient is not None}
             for name, parts in moves.items():
                 for k in range(len(sums[name])):
-                    sums[name][k] += _curvature(gradients, parts, k)
-            n_samples += objective.n_samples(batch)
+                    sums[name][k] += n * _curvature(gradients, parts, k)
+            n_samples += n
             del gradients, total
     for name, parts in moves.items():
         for layer, _ in parts:

@@ -18,7 +18,6 @@ of the user's own code. So on every micro-batch, before an engine's numbers coun
 Cost: about 20 forward passes of two samples.
 """
 
-import contextlib
 from dataclasses import dataclass
 
 import torch
@@ -27,7 +26,7 @@ from layercurv.curvature.batches import Batch
 from layercurv.curvature.layers import WeightLayer
 from layercurv.curvature.losses import OutputLoss
 from layercurv.curvature.objective import Objective, told
-from layercurv.curvature.recompute import RecomputedAttention
+from layercurv.curvature.recompute import with_little_memory
 from layercurv.curvature.rounding import WORTH_A_WARNING, derivatives_in_double, effect, loses_digits
 from layercurv.curvature.rules import moving_leaves, unsupported
 from layercurv.curvature.second_derivatives import derivatives, random_directions
@@ -91,9 +90,13 @@ def prove(
             reason = _why_rules_fail(objective, few, layers, directions, own) if uses_rules else None
             return Proof(dict.fromkeys(names, reason) if reason else {}, is_precise=True)
         is_long = any(operation.name == "attention" for operation in few.tape.operations)
-        with RecomputedAttention() if is_long else contextlib.nullcontext():
+        weights = [layer.weight for layer in layers]
+
+        def differentiate():
             total = objective.sum_loss(few.batch)
-        own = derivatives(total, [layer.weight for layer in layers], directions)
+            return total, derivatives(total, weights, directions)
+
+        total, own = with_little_memory(differentiate) if is_long else differentiate()
     except InputError as error:
         return Proof(dict.fromkeys(names, f"the proof failed: {error}"))
     if not _is_close(replayed, total.detach(), total.detach().abs()):

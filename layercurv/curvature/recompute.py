@@ -4,14 +4,20 @@
 the first pass is kept then, and with it all that was worked out again.
 """
 
+import contextlib
 import functools
 from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch.autograd.function import once_differentiable
 from torch.overrides import TorchFunctionMode
 from typing_extensions import override
+
+from layercurv.errors import InputError
+
+T = TypeVar("T")
 
 
 def recomputed(function: Callable[..., torch.Tensor], *arguments: torch.Tensor) -> torch.Tensor:
@@ -27,6 +33,23 @@ def recomputed(function: Callable[..., torch.Tensor], *arguments: torch.Tensor) 
     if not torch.is_grad_enabled() or not any(x.requires_grad for x in arguments):
         return function(*arguments)
     return _Recomputed.apply(function, *arguments)
+
+
+def with_little_memory(function: Callable[[], T]) -> T:
+    """Call a function that differentiates a network, with `RecomputedAttention` where the network can be run so.
+
+    It cannot where a checkpoint runs parts of it again in a backward pass, where the mode is off, nor where the loss
+    holds derivatives of its own.
+
+    Args:
+        function: Of nothing; may raise `InputError`, as `told` makes it.
+
+    Returns:
+        What it returns.
+    """
+    with contextlib.suppress(InputError), RecomputedAttention():
+        return function()
+    return function()
 
 
 class RecomputedAttention(TorchFunctionMode):

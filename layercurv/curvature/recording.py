@@ -132,8 +132,11 @@ class _Recorder(TorchDispatchMode):
         known, index = self._known.get(id(tensor), (lambda: None, None))
         if known() is not tensor:
             index = self._constant(tensor)
-        if index is None:
+        if index is None and tensor.requires_grad:
             raise InputError("the network reads a tensor after writing in place into memory it shares")
+        if index is None:  # to autograd a constant, such as a mask filled part by part: as it is now
+            index = self._constant(tensor.detach().clone())
+            self._known[id(tensor)] = weakref.ref(tensor), index
         if tensor._backward_hooks:
             self.tape.opaque[index] = "a hook changes gradients"
         is_followed = tensor.requires_grad and torch.is_grad_enabled()

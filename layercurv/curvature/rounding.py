@@ -2,7 +2,7 @@
 
 import contextlib
 import warnings
-from collections.abc import Collection, Generator
+from collections.abc import Callable, Collection, Generator
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +13,7 @@ from layercurv.curvature.batches import Batch
 from layercurv.curvature.layers import WeightLayer
 from layercurv.curvature.measuring import measuring
 from layercurv.curvature.objective import Objective
-from layercurv.curvature.recompute import RecomputedAttention
+from layercurv.curvature.recompute import with_little_memory
 from layercurv.curvature.second_derivatives import derivatives, random_directions, see_products
 from layercurv.errors import InputError
 
@@ -54,16 +54,14 @@ def rounding_effect(objective: Objective, layers: list[WeightLayer], batch: Batc
     found, differences, sizes = ({} for _ in range(3))
 
     def compare(place: int, exact: torch.Tensor) -> None:
-        differences[place], sizes[place] = _distance(found.pop(place), exact)
+        if place in found:  # what has been compared comes again where it is differentiated again
+            differences[place], sizes[place] = _distance(found.pop(place), exact)
 
     try:
         few = batch.take([0]) if batch.n_samples > 1 else batch
-        with RecomputedAttention():
-            total = objective.sum_loss(objective.prepared(few))
-        see_products(total, [layer.weight for layer in layers], found.__setitem__)
-        del total  # with what it was computed from: next comes all of it in float64
-        with _in_double(objective, layers, few) as total:
-            see_products(total, [layer.weight for layer in layers], compare)
+        _see_own_products(objective, layers, few, found.__setitem__)
+        with _in_double(objective, layers) as in_double:
+            _see_own_products(in_double, layers, few, compare)
     except (InputError, IndexError, TypeError, ValueError):  # bound to a number of samples, or to its precision
         return None
     return _effect(differences.values(), sizes.values())
@@ -93,11 +91,22 @@ def derivatives_in_double(objective: Objective, layers: list[WeightLayer], batch
         Gradient and Hessian-vector product of each layer, float64; None where the network does not run in float64.
     """
     try:
-        with _in_double(objective, layers, batch) as total:
-            weights = [layer.weight for layer in layers]
-            return derivatives(total, weights, random_directions(weights))
+        with _in_double(objective, layers) as in_double:
+            return with_little_memory(lambda: _own_derivatives(in_double, layers, batch))
     except (InputError, IndexError, TypeError, ValueError):  # bound to its precision
         return None
+
+
+def _own_derivatives(objective: Objective, layers: list[WeightLayer], batch: Batch) -> list[tuple]:
+    weights = [layer.weight for layer in layers]
+    return derivatives(objective.sum_loss(objective.prepared(batch)), weights, random_directions(weights))
+
+
+def _see_own_products(
+    objective: Objective, layers: list[WeightLayer], batch: Batch, see: Callable[[int, torch.Tensor], None]
+) -> None:
+    weights = [layer.weight for layer in layers]
+    with_little_memory(lambda: see_products(objective.sum_loss(objective.prepared(batch)), weights, see))
 
 
 def effect(found: list[torch.Tensor], exact: list[torch.Tensor]) -> float:
@@ -114,12 +123,9 @@ def effect(found: list[torch.Tensor], exact: list[torch.Tensor]) -> float:
 
 
 @contextlib.contextmanager
-def _in_double(objective: Objective, layers: list[WeightLayer], batch: Batch) -> Generator[torch.Tensor]:
-    # The loss, while weights are in float64.
+def _in_double(objective: Objective, layers: list[WeightLayer]) -> Generator[Objective]:
     with measuring(objective.model, layers, torch.float64) as cast_to, _ConvolutionsAsProducts():
-        in_double = Objective(objective.model, objective.loss, cast_to)
-        with RecomputedAttention():
-            yield in_double.sum_loss(in_double.prepared(batch))
+        yield Objective(objective.model, objective.loss, cast_to)
 
 
 def _distance(found: torch.Tensor, exact: torch.Tensor) -> tuple[float, float]:

@@ -20,6 +20,7 @@ from layercurv.curvature.derivatives import (
 )
 from layercurv.curvature.fusion import SMOOTH
 from layercurv.curvature.normalization import BatchNorm, GroupNorm, LayerNorm, LogSoftmax, MaxPool, Softmax
+from layercurv.curvature.offset_product import OffsetProduct
 from layercurv.curvature.tape import Operation, Tape, Value
 
 _AFFINE = (
@@ -54,7 +55,7 @@ RULES: dict[str, Rule] = {
     "mul": Product(multiply_entries),
     "mm": Product(multiply_matrices),
     "bmm": Product(multiply_matrices),
-    "addmm": Product(multiply_matrices, first=1),
+    **dict.fromkeys(("addmm", "baddbmm"), OffsetProduct()),
     "convolution": Product(convolve),
     "div": Quotient(),
     **dict.fromkeys(("_softmax", "_safe_softmax"), Softmax()),

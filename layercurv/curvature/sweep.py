@@ -139,6 +139,8 @@ def visit(
     values = traced.tape.replay(traced.batch, kept, ends.values())
     outputs, targets = values[traced.tape.network_output], traced.batch.targets
     require_finite(outputs)
+    if (reason := traced.tape.why_not_own(outputs)) is not None:
+        return dict.fromkeys(names, reason)
     first = [values[end] for end in ends.values() if values[end].is_leaf]
 
     def pull_back(column: torch.Tensor, see: list[Callable[[Gradients], None]]) -> None:

@@ -204,23 +204,29 @@ class TangentCurvature:
         self._parts: dict[str, list[Directional]] = {layer.name: [] for layer in layers}
         self._is_apart, self._n_samples = True, 0
 
-    def add(self, traced: TracedBatch, names: list[str]) -> None:
+    def add(self, traced: TracedBatch, names: list[str]) -> dict[str, str]:
         """Measure one micro-batch.
 
         Args:
             traced: The network's operations on it.
             names: The layers that still count.
+
+        Returns:
+            Layer name to why it cannot be measured, seen only now.
         """
         layers = [layer for layer in self._layers if layer.name in names]
         if not layers:
-            return
+            return {}
         linear = Linearization(traced, [layer.name for layer in layers], self._loss)
         require_finite(linear.outputs)
+        if (reason := traced.tape.why_not_own(linear.outputs)) is not None:
+            return dict.fromkeys(names, reason)
         self._is_apart = self._is_apart and linear.is_apart
         self._n_samples += traced.n_samples
         with torch.no_grad():
             for layer in layers:
                 self._parts[layer.name].append(_along_all(linear, traced, layer, self._directions[layer.name]))
+        return {}
 
     def result(self, name: str) -> LayerCurvature:
         """Put a layer's micro-batches together.

@@ -100,6 +100,22 @@ class Tape:
         weights = (constant.dtype for constant in self.constants.values() if constant.requires_grad)
         return self.eps <= max((torch.finfo(dtype).eps for dtype in weights), default=0.0)
 
+    def why_not_own(self, output: torch.Tensor) -> str | None:
+        """Compare an output with the one the network returned when it was recorded, on all samples.
+
+        A network may write where no operation is recorded: into memory that a numpy array shares.
+
+        Args:
+            output: What the recorded operations give.
+
+        Returns:
+            Why it is another; None if it is the same.
+        """
+        tolerance = min(max(1e-7, 1e4 * self.eps), 0.1) * self.output.abs().max()
+        if ((output - self.output).abs() <= tolerance).all():
+            return None
+        return "the recorded operations do not give the network's own output"
+
     def index_of(self, tensor: torch.Tensor) -> int | None:
         """Find a parameter or buffer among the constants.
 

@@ -10,6 +10,7 @@ from torch import nn
 from torch.autograd import gradcheck, gradgradcheck
 from torch.autograd.graph import saved_tensors_hooks
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.checkpoint import checkpoint
 
 from layercurv.curvature import CrossEntropy, attention, directional_curvature, gradient_directions, weight_layers
 from layercurv.curvature.attention import Attention, AttentionRule, fuse_attention
@@ -23,10 +24,12 @@ from tests.compare import assert_close
 from tests.reference.dense import directional_curvatures
 
 N, H, ROWS, J, D, E = 2, 3, 5, 7, 2, 4  # samples, heads, rows, columns, sizes of keys and values
+LEAST = torch.finfo(torch.float64).min
 MASKS = {
     "none": None,
     "columns": torch.linspace(-1, 1, J),
     "causal": torch.full((ROWS, J), -torch.inf).triu(1),
+    "a row by the least number": torch.zeros(ROWS, J, dtype=torch.float64).index_fill(0, torch.tensor([1]), LEAST),
     "by sample": torch.linspace(-2, 2, N * ROWS * J).reshape(N, 1, ROWS, J),
     "by head": torch.linspace(-2, 2, H * J).reshape(1, H, 1, J),
     "everywhere": torch.sin(torch.arange(N * H * ROWS * J)).reshape(N, H, ROWS, J),
@@ -109,11 +112,15 @@ def weights(q, k):
 
 
 PADDED = torch.zeros(3, 1, 12, dtype=torch.float64).index_fill(2, torch.tensor([10, 11]), -1e9)
+# Of the last of three samples, which is none of the two that the proof looks at.
+UNSEEN = F.pad(torch.full((1, 5, 12), LEAST, dtype=torch.float64), (0, 0, 0, 7, 2, 0))
 FUSED = {
     "torch's own": lambda q, k, v, _: F.scaled_dot_product_attention(q, k, v),
     "torch's own, causal": lambda q, k, v, _: F.scaled_dot_product_attention(q, k, v, is_causal=True),
     "written out": lambda q, k, v, _: weights(q, k) @ v,
     "padded": lambda q, k, v, _: (PADDED.to(q) + q @ k.mT * 0.7).softmax(2) @ v,
+    "padded from the left": lambda q, k, v, _: (q @ k.mT + UNSEEN.to(q)).softmax(-1) @ v,
+    "rows hidden altogether": lambda q, k, v, _: F.scaled_dot_product_attention(q, k, v, UNSEEN == 0),
     "scaled after the mask": lambda q, k, v, _: ((q @ k.mT + PADDED.to(q)) * 0.5).softmax(-1) @ v,
 }
 NOT_FUSED = {
@@ -149,6 +156,18 @@ def test_curvature_behind_any_form_of_attention_is_the_dense_hessians(form):
         expected = directional_curvatures(case, layer, directions[layer.name])
         assert_close(found[layer.name].curvatures, expected, 1e-8, 1e-12 * expected.abs().max().item(), form)
         assert found[layer.name].per_sample is not None
+
+
+def test_attention_that_checkpoints_run_again_is_proven_too():
+    def attend(*qkv):
+        return checkpoint(F.scaled_dot_product_attention, *(x[:, None] for x in qkv), use_reentrant=False)[:, 0]
+
+    case = case_of(lambda q, k, v, _: attend(q, k, v))
+    directions = gradient_directions(case.model, case.loss, [case.batch], weight_layers(case.model), top_k=2)
+    found = directional_curvature(case.model, case.loss, [case.batch], directions, "tangent")
+    expected = directional_curvature(case.model, case.loss, [case.batch], directions, "double_backward")
+    for name in found:
+        assert_close(found[name].curvatures, expected[name].curvatures, 1e-8, 1e-12, name)
 
 
 def test_weights_that_are_returned_or_of_another_precision_are_left_alone():

@@ -177,6 +177,19 @@ def test_a_network_that_looks_at_its_values_is_measured_as_it_is_on_each_micro_b
         assert_close(curvature.curvatures, expected[name].curvatures, 1e-9, 1e-15, name)
 
 
+@pytest.mark.parametrize("engine", ["auto", "tangent", "double_backward"])
+def test_curvature_that_is_nan_on_a_sample_the_proof_does_not_see_is_an_error(engine):
+    length = Parts(
+        lambda net, x: net.head(net.first(x).square().sum(1, keepdim=True).sqrt()), first=linear(), head=nn.Linear(1, 2)
+    )
+    model = length.eval().double()
+    nn.init.zeros_(model.first.bias)
+    batch = torch.randn(3, 4).double().index_fill(0, torch.tensor([2]), 0.0), torch.tensor([0, 1, 1])
+    directions = {"first": Directions.random(weight_layers(model)[0], 2)}
+    with pytest.raises(InputError, match=r"first: .*NaN or infinite"):
+        directional_curvature(model, CrossEntropy(), [batch], directions, engine)
+
+
 def test_unknown_engine_layer_and_form_list_the_valid_ones():
     case = make_case("relu_mlp")
     with pytest.raises(InputError, match="auto, double_backward, ggn, tangent"):

@@ -60,11 +60,15 @@ OPERATIONS = {
     "_unsafe_view": (SQUARE, lambda a, b: (a @ MATRIX[:4]).tanh()),
     "abs": (SQUARE, lambda a, b: a.abs() * b),
     "add": (SQUARE, lambda a, b: torch.add(a, b[:, :1], alpha=2).tanh() + a),
-    "addmm": (VECTOR, lambda a, b: torch.addmm(SCALE, a, MATRIX).tanh()),
+    "addmm": (VECTOR, lambda a, b: torch.addmm(SCALE, a, MATRIX).tanh()
+              + torch.addmm(b[:, :1], a, MATRIX, beta=0.5, alpha=2).tanh()
+              + torch.addmm(b[0, :4], torch.ones_like(a), MATRIX).tanh()),
     "alias": (IMAGE, lambda a, b: F.adaptive_avg_pool2d(channels_last(a), 1).tanh()),
     "attention": ((16, 1), lambda a, b: F.scaled_dot_product_attention(3 * a, 2 * b, a + b, is_causal=True)),
     "avg_pool2d": (IMAGE, lambda a, b: F.avg_pool2d(a, 2) * b[..., :1, :1]),
     "avg_pool3d": (IMAGE, lambda a, b: F.avg_pool3d(a.unsqueeze(1), 2).squeeze(1) * b[:, :2, :1, :1]),
+    "baddbmm": (SQUARE, lambda a, b: torch.baddbmm(SCALE, a, b).tanh()
+                + torch.baddbmm(a[:, :1], a, b, beta=0.5, alpha=-2).tanh()),
     "bmm": (SQUARE, lambda a, b: torch.bmm(a, b)),
     "cat": (SQUARE, lambda a, b: torch.cat([a, torch.ones_like(a), b], 1).square()),
     "chain": (SQUARE, lambda a, b: 0.5 * a * (1 + torch.tanh(0.8 * (a + 0.04 * a.pow(3))))),
@@ -102,7 +106,7 @@ OPERATIONS = {
     "neg": (SQUARE, lambda a, b: -a * b),
     "permute": (IMAGE, lambda a, b: a.permute(0, 2, 3, 1).tanh()),
     "pixel_shuffle": (IMAGE, lambda a, b: F.pixel_shuffle(a, 2).tanh()),
-    "pow": (SQUARE, lambda a, b: a.pow(3) + b**2),
+    "pow": (SQUARE, lambda a, b: a.pow(3) + b**2 + a.pow(0) * b),
     "reciprocal": (SQUARE, lambda a, b: (a + POSITIVE).reciprocal()),
     "reflection_pad1d": (SQUARE, lambda a, b: F.pad(a, (1, 1), mode="reflect").tanh()),
     "reflection_pad2d": (IMAGE, lambda a, b: F.pad(a, (1, 1, 1, 1), mode="reflect").tanh()),

@@ -113,6 +113,20 @@ def in_place_unseen(n, x):
     return n.head(z.square())
 
 
+def far_samples_by_numpy(n, x):
+    """Of all samples, one that the proof does not look at is hidden, where no operation is recorded."""
+    seen = torch.ones(len(x), 1, dtype=x.dtype)
+    seen.numpy()[x.detach().numpy()[:, 0] > 5] = 0
+    return n.head((n.a(x) * seen).tanh())
+
+
+def mask_by_parts(n, x):
+    mask = torch.zeros(4, 2, dtype=x.dtype)
+    mask[1:3, 0] = 1.5
+    mask.view(-1)[5:] += x.detach().abs().max()
+    return n.head((n.a(x) * mask.sum(1)).tanh())
+
+
 def hooked(n, x):
     z = n.a(x)
     z.register_hook(lambda g: 0.3 * g)
@@ -135,6 +149,12 @@ def with_module_hook():
 def with_weight_hook():
     model = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 3))
     model[0].weight.register_hook(lambda g: 2 * g)
+    return model
+
+
+def with_cut_off_gradient():
+    model = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 3))
+    model[0].weight.register_hook(lambda g: g.clamp(-0.02, 0.02))
     return model
 
 
@@ -171,4 +191,17 @@ TOLD = {
     "inference_constant": two(lambda n, x: n.head(n.a(x).tanh() * torch.ones(4, dtype=x.dtype).cumsum(0))),
 }
 
-CASES = [Case(f"told/{name}", build, vectors()) for name, build in TOLD.items()]
+
+def one_far_away():
+    ((x, y),) = vectors(n_batches=1)()
+    x[1, 0] = 6.0
+    return [(x, y)]
+
+
+FAST = frozenset(["ggn", "tangent"])
+CASES = [
+    *(Case(f"told/{name}", build, vectors()) for name, build in TOLD.items()),
+    Case("told/cut_off_gradient", seeded(with_cut_off_gradient), vectors(n_batches=1)),  # depends on the loss's scale
+    Case("told/far_samples_by_numpy", two(far_samples_by_numpy), one_far_away),
+    Case("told/mask_by_parts", two(mask_by_parts), vectors(), engines=FAST),
+]
