@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch.nn.utils.rnn import PackedSequence
 from torch.utils.data import DataLoader, RandomSampler
 
 from layercurv.errors import InputError
@@ -40,8 +41,33 @@ class Batch:
 
     @property
     def n_samples(self) -> int:
-        """N, the length of the first axis of its tensors."""
+        """N, the length of the first axis of its tensors; where outputs are at hand, `counted` knows better."""
         return _n_samples(self)
+
+    def counted(self, n_outputs: int) -> int:
+        """Count the samples, once it is known how many outputs the network makes of them.
+
+        Where there is a target for each output, and those are no positions of samples in a row, they are the samples:
+        inputs may hold time, nodes or channels on their first axis.
+
+        Args:
+            n_outputs: The length of the outputs' first axis.
+
+        Returns:
+            N.
+        """
+        n = self.n_samples
+        if n_outputs == n or self.n_targets != n_outputs:
+            return n
+        elsewhere = {x.shape[1] for x in self.tensors if x.dim() > 1 and n > 1}
+        elsewhere |= {len(given) for given in (*self.args, *self.kwargs.values()) if isinstance(given, list)}
+        are_positions = n_outputs % n == 0 and n_outputs not in elsewhere
+        return n if are_positions else n_outputs
+
+    @property
+    def n_targets(self) -> int | None:
+        """The length of the targets' first axis; None if they are no tensor or have none."""
+        return len(self.targets) if isinstance(self.targets, torch.Tensor) and self.targets.dim() else None
 
     def map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> "Batch":
         """Change every tensor.
@@ -64,7 +90,8 @@ class Batch:
             The smaller batch.
         """
         n = self.n_samples
-        return self.map(lambda x: x[index] if x.dim() and len(x) == n else x)
+        rows = torch.tensor(index)
+        return self.map(lambda x: x.index_select(0, rows.to(x.device)) if x.dim() and len(x) == n else x)
 
 
 class Batches:
@@ -107,6 +134,8 @@ class Batches:
         index = -1
         for index, raw in enumerate(self._source):
             batch = as_batch(raw)
+            if any(x.is_nested for x in tensors_in(raw)):
+                raise InputError(f"batches: micro-batch {index} holds a nested tensor; pad it, or pass a list")
             if any(x.dim() and not len(x) for x in batch.tensors):
                 raise InputError(f"batches: micro-batch {index} is empty; leave it out")
             self._require_same(index, batch)
@@ -123,7 +152,7 @@ class Batches:
         return next(iter(self))
 
     def _require_same(self, index: int, batch: Batch) -> None:
-        mark = [_mark(x) for x in tensors_in(batch.raw)]
+        mark = [_mark(part) for x in tensors_in(batch.raw) for part in _strided(x)]
         if index == len(self._marks):
             self._marks.append(mark)
         elif self._marks[index] != mark:
@@ -163,7 +192,11 @@ def as_batch(raw) -> Batch:
         return _from_names(raw, {name: value for name, value in fields if value is not None})
     if isinstance(raw, tuple | list) and len(raw) > 1:
         *inputs, targets = raw
-        if len(inputs) > 1 or not isinstance(inputs[0], Mapping | tuple | list):
+        if (
+            len(inputs) > 1
+            or isinstance(inputs[0], PackedSequence)
+            or not isinstance(inputs[0], Mapping | tuple | list)
+        ):
             return Batch(raw, tuple(inputs), {}, targets)
         given = inputs[0]
         return (
@@ -214,7 +247,7 @@ def samples_checksum(batches: Iterable) -> str:
         SHA-256 of types, shapes and bytes, in order.
     """
     digest = hashlib.sha256()
-    for part in (part for batch in batches for part in tensors_in(batch)):
+    for part in (part for batch in batches for x in tensors_in(batch) for part in _strided(x)):
         digest.update(f"{part.dtype} {tuple(part.shape)}".encode())
         digest.update(part.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
@@ -260,6 +293,13 @@ def _n_samples(batch: Batch) -> int:
             f"{lengths}; give the loss n_samples=, a function of the batch (see BatchLoss)"
         )
     return max(several) if batch.kwargs and several else lengths[0]
+
+
+def _strided(x: torch.Tensor) -> list[torch.Tensor]:
+    # What tells a tensor, as tensors that have memory of the usual kind.
+    if x.layout is torch.sparse_coo:
+        return [x._indices(), x._values()]
+    return [x if x.layout is torch.strided else x.to_dense()]
 
 
 def _is_dataclass(value) -> bool:

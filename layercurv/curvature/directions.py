@@ -249,9 +249,8 @@ def gradient_sums(model: nn.Module, loss: Loss, batches: Iterable, layers: list[
         objective = Objective(model, loss, cast_to)
         for index, batch in enumerate(map(objective.prepared, batches)):
             random_numbers = RandomNumbers()
-            total = objective.sum_loss(batch)
+            total, n = objective.counted_loss(batch)
             drawn = random_numbers.were_drawn()
-            n = objective.n_samples(batch)
             for place, gradient in enumerate(gradients_of(total / n, [layer.weight for layer in layers])):
                 if gradient is not None:
                     sums[place].add_(layers[place].to_matrix(gradient.to_dense()), alpha=n)

@@ -61,9 +61,8 @@ def double_backward_curvature(
         objective, weights = Objective(model, as_loss(loss), cast_to), [layer.weight for layer in layers]
         for batch in map(objective.prepared, as_batches(batches)):
             random_numbers = RandomNumbers()
-            total = objective.sum_loss(batch)
+            total, n = objective.counted_loss(batch)
             objective.require_deterministic(batch, total, random_numbers.were_drawn())
-            n = objective.n_samples(batch)
             # Of the mean: that is what a hook that cuts gradients off sees of the user's own loss.
             gradients = dict(zip(by_name, gradients_of(total / n, weights, create_graph=True), strict=True))
             used |= {name for name, gradient in gradients.items() if gradient is not None}

@@ -84,6 +84,17 @@ class BatchLoss:
         choose("reduction", reduction, {"mean": 0, "sum": 0})
         self._function, self._is_mean, self._n_samples = function, reduction == "mean", n_samples
 
+    def is_told(self, shares: set[float]) -> bool:
+        """Tell whether all micro-batches weigh what they should, whichever tensors hold the samples.
+
+        Args:
+            shares: Length of the last tensor over that of the first, of each micro-batch.
+
+        Returns:
+            Whether it was told how to count, both have one length, or a mean is taken and their ratio never changes.
+        """
+        return self._n_samples is not None or shares <= {1.0} or (self._is_mean and len(shares) == 1)
+
     def n_samples(self, batch) -> int:
         """Count the samples.
 

@@ -146,7 +146,7 @@ def _tensors_that_may_change(model: nn.Module) -> list[torch.Tensor]:
         if isinstance(module, nn.Embedding | nn.EmbeddingBag) and module.max_norm is not None:
             tensors.append(module.weight)  # its forward pass scales rows in place
         found |= {id(t): t for t in tensors if t is not None and t.is_leaf and t.device.type != "meta"}
-    return list(found.values())
+    return [t for t in found.values() if t.layout is torch.strided]
 
 
 @contextlib.contextmanager

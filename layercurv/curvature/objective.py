@@ -32,17 +32,7 @@ class Objective:
             cast_to: What `measuring` yields: the dtype of floating inputs, None to leave them.
         """
         self.model, self.loss, self._cast_to = model, loss, cast_to
-
-    def n_samples(self, batch: Batch) -> int:
-        """Count a micro-batch's samples.
-
-        Args:
-            batch: The micro-batch.
-
-        Returns:
-            N.
-        """
-        return self.loss.n_samples(batch) if isinstance(self.loss, BatchLoss) else batch.n_samples
+        self._shares: set[float] = set()  # targets per sample of the micro-batches counted so far
 
     def prepared(self, batch: Batch) -> Batch:
         """Make a micro-batch fit for differentiation.
@@ -70,14 +60,40 @@ class Objective:
         Raises:
             InputError: If network or loss fail, or the loss is not one finite number.
         """
+        return self._evaluated(batch)[0]
+
+    def counted_loss(self, batch: Batch) -> tuple[torch.Tensor, int]:
+        """Evaluate the loss of one micro-batch of several, and count its samples, by which it weighs.
+
+        Args:
+            batch: A prepared micro-batch.
+
+        Returns:
+            The sum over the samples, and N.
+
+        Raises:
+            InputError: As for `sum_loss`; or if the micro-batches do not tell how much each weighs.
+        """
+        total, n = self._evaluated(batch)
+        if isinstance(self.loss, BatchLoss) and batch.n_targets is not None:
+            self._shares.add(batch.n_targets / n)
+            if not self.loss.is_told(self._shares):
+                raise InputError(
+                    f"batches: cannot tell the number of samples of a {type(batch.raw).__name__}: its inputs have "
+                    f"length {n}, its targets (or last tensor) {batch.n_targets}; give the loss n_samples=, a function "
+                    "of the batch (see BatchLoss)"
+                )
+        return total, n
+
+    def _evaluated(self, batch: Batch) -> tuple[torch.Tensor, int]:
         torch.clear_autocast_cache()  # of a network with autocast inside: casts of weights that were others then
         with told(f"{type(self.model).__name__}: network or loss failed on a micro-batch"):
             batch = batch.map(copied)
             if isinstance(self.loss, BatchLoss):
-                total = self.loss.batch_sum(self.model, batch)
+                total, n = self.loss.batch_sum(self.model, batch), self.loss.n_samples(batch)
             else:
                 outputs = network_output(self.model, batch)
-                total = self.of_outputs(outputs, batch)
+                total, n = self.of_outputs(outputs, batch), batch.counted(len(outputs))
         if not isinstance(total, torch.Tensor) or total.numel() != 1 or not total.is_floating_point():
             got = f"shape {tuple(total.shape)}" if isinstance(total, torch.Tensor) else type(total).__name__
             raise InputError(f"loss: expected one real number, got {got}")
@@ -86,7 +102,7 @@ class Objective:
                 "the loss is NaN or infinite; check inputs, targets and weights (the network's output holds NaN or "
                 "infinity, or no target counts)"
             )
-        return total.reshape(())
+        return total.reshape(()), n
 
     def of_outputs(self, outputs: torch.Tensor, batch: Batch) -> torch.Tensor:
         """Evaluate the loss of given outputs.
@@ -104,7 +120,7 @@ class Objective:
         if batch.targets is None:
             raise InputError(f"batches: expected targets beside the inputs, found none in a {type(batch.raw).__name__}")
         total = self.loss.sum_loss(outputs, batch.targets)
-        n = batch.n_samples
+        n = batch.counted(len(outputs))
         return total if len(outputs) == n else total * (n / len(outputs))
 
     def require_deterministic(self, batch: Batch, total: torch.Tensor, drawn: bool) -> None:

@@ -75,7 +75,11 @@ def prove(
     Raises:
         InputError: If two evaluations of the loss differ.
     """
-    reason = why_not_fast_loss(objective, traced, needs_root)
+    try:
+        with told("the loss's formulas fail on a micro-batch"):
+            reason = why_not_fast_loss(objective, traced, needs_root)
+    except InputError as error:
+        reason = str(error)
     if reason is not None:
         return Proof(dict.fromkeys(names, reason))
     if traced.drew_random_numbers:

@@ -33,6 +33,7 @@ from layercurv.curvature.precision import full_precision
 from layercurv.errors import InputError, choose
 
 IGNORED = nn.CrossEntropyLoss().ignore_index
+_SIZE = "n_samples"
 _BATCH = "batch"  # curvlinops takes dictionaries as inputs, and hands them on
 SMALLEST = 512  # columns: below it a full decomposition takes no longer
 _TOLERANCE = 1e-10  # of an eigenvalue, relative; residuals say what was reached
@@ -222,8 +223,8 @@ def curvature_matrix(
     chosen = _matching_parameters(model, [parameters] if isinstance(parameters, str) else parameters)
     outputs = _Outputs(model)
     criterion = mean(as_loss(loss))
-    data = [({_BATCH: batch}, _targets(batch)) for batch in as_batches(batches)]
-    options = {"check_deterministic": False, "batch_size_fn": lambda given: given[_BATCH].n_samples}
+    data = [({_BATCH: batch, _SIZE: _n_samples(outputs, batch)}, _targets(batch)) for batch in as_batches(batches)]
+    options = {"check_deterministic": False, "batch_size_fn": lambda given: given[_SIZE]}
     made = operator(outputs, criterion, list(chosen.values()), data, **options)
     return CurvatureMatrix(made, chosen)
 
@@ -232,6 +233,13 @@ def _targets(batch: Batch) -> torch.Tensor:
     if not isinstance(batch.targets, torch.Tensor):
         raise InputError(f"batches: expected a tensor of targets, got {type(batch.targets).__name__}")
     return batch.targets
+
+
+def _n_samples(outputs: "_Outputs", batch: Batch) -> int:
+    if batch.n_targets == batch.n_samples:
+        return batch.n_samples
+    with torch.no_grad():
+        return batch.counted(len(outputs({_BATCH: batch})))
 
 
 def _matching_parameters(model: nn.Module, patterns: Sequence[str]) -> dict[str, nn.Parameter]:

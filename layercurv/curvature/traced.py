@@ -171,7 +171,7 @@ class TracedNetwork:
 
     def _routed(self, tape: Tape, batch: Batch) -> TracedBatch:
         routes = {layer.name: _route(tape, layer, layer.name in self._whole) for layer in self.layers}
-        return TracedBatch(tape, routes, batch, batch.n_samples)
+        return TracedBatch(tape, routes, batch, batch.counted(len(tape.output)))
 
     def _require_same_device(self, batch: Batch) -> None:
         for layer in self.layers:

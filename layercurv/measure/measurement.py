@@ -227,7 +227,7 @@ class Measurement:
         with measuring(self.model, self.layers) as cast_to, torch.no_grad():
             objective = Objective(self.model, self.loss, cast_to)
             batches = [objective.prepared(as_batch(batch)) for batch in self.processes.share]
-            mine = [(float(objective.sum_loss(batch)), objective.n_samples(batch)) for batch in batches]
+            mine = [(float(total), n) for total, n in map(objective.counted_loss, batches)]
         return [part for parts in self.exchange.gathered(mine) for part in parts]
 
     def _without_factors(self, saved: Resumable) -> dict[str, str]:

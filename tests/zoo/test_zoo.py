@@ -8,11 +8,11 @@ import torch
 from layercurv.curvature import Directions, directional_curvature, parameters, weight_layers
 from layercurv.curvature.layers import WeightLayer
 from layercurv.errors import InputError
-from tests.zoo import brought, hostile, moved, plain, published, sequences, tasks, told, vision
+from tests.zoo import brought, counted, hostile, moved, plain, published, sequences, tasks, told, vision
 from tests.zoo.case import Case
 from tests.zoo.oracle import by_finite_differences, curvatures
 
-PARTS = (plain, sequences, vision, published, tasks, brought, moved, told, hostile)
+PARTS = (plain, sequences, vision, published, tasks, brought, counted, moved, told, hostile)
 CASES = [case for part in PARTS for case in part.CASES]
 RIGHT: Counter = Counter()
 K = 2
