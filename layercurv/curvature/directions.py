@@ -153,6 +153,7 @@ def as_directions(given, layer: WeightLayer):
     if isinstance(given, tuple | list) and len(given) == 2 and all(isinstance(x, torch.Tensor) for x in given):
         given = Directions.from_vectors(*given)
     if isinstance(given, torch.Tensor):
+        given = given.to_dense()  # gradients of embeddings may be sparse
         given = TensorDirections(given[None] if given.shape == layer.weight.shape else given)
     if isinstance(given, Directions | TensorDirections) and not len(given):
         raise InputError(f"layer {layer.name}: expected at least one direction, got none")
@@ -172,6 +173,8 @@ def as_directions(given, layer: WeightLayer):
 def _require_shape(layer: WeightLayer, what: str, got: torch.Tensor, shape: tuple) -> None:
     if tuple(got.shape) != shape:
         raise InputError(f"layer {layer.name}: expected {what} of shape {shape}, got {tuple(got.shape)}")
+    if got.is_complex() and not layer.weight.is_complex():
+        raise InputError(f"layer {layer.name}: expected real {what}, got {got.dtype}")
     if got.device != layer.weight.device:
         raise InputError(f"layer {layer.name}: expected directions on {layer.weight.device}, got them on {got.device}")
     if got.device.type != "meta" and not torch.isfinite(got).all():

@@ -158,11 +158,11 @@ def _weight_layers(model: nn.Module) -> dict[str, WeightLayer]:
 
 def _parameters(model: nn.Module) -> dict[str, WeightLayer]:
     require_module(model)
-    found = {}
+    found, modules = {}, dict(model.named_modules())
     for name, parameter in model.named_parameters():
         if parameter.is_floating_point():
             owner, _, attribute = name.rpartition(".")
-            found[name] = WeightLayer(name, model.get_submodule(owner), attribute)
+            found[name] = WeightLayer(name, modules[owner], attribute)
     return found
 
 

@@ -171,9 +171,15 @@ def _cast(model: nn.Module, dtype: torch.dtype | None) -> Generator[torch.dtype 
 
 
 def _hold_computed_weights(layers: Sequence[WeightLayer]) -> None:
-    """Replace weights that modules compute by leaves with their values; `unchanged` puts the class back."""
+    """Replace weights that modules compute by leaves with their values; `unchanged` puts the class back.
+
+    Raises:
+        InputError: If a layer is of a TorchScript module.
+    """
     for layer in layers:
         module, name = layer.module, layer.attribute
+        if isinstance(module, torch.jit.ScriptModule):
+            raise InputError(f"{layer.name} is of a TorchScript module; pass the network that it was made from")
         if module._parameters.get(name) is not None:
             continue
         for hook in module._forward_pre_hooks.values():

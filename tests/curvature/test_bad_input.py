@@ -208,3 +208,23 @@ def test_a_layer_without_gradient_is_named():
     batch = torch.randn(3, 4), torch.tensor([0, 1, 2])
     with pytest.raises(InputError, match="layer 0: its gradient is zero"):
         gradient_directions(model, SquaredError(), [(batch[0], torch.ones(3, 3))], weight_layers(model), 2)
+
+
+def test_directions_may_be_sparse_but_not_complex():
+    case = make_case("relu_mlp")
+    D = torch.zeros_like(case.model[2].weight)
+    D[0, 1] = 1.0
+
+    def curvature(given):
+        return directional_curvature(case.model, case.loss, [case.batch], {"2": given})["2"].curvatures
+
+    assert torch.equal(curvature(D[None].to_sparse()), curvature(D[None]))
+    with pytest.raises(InputError, match=r"expected real directions, got torch\.complex"):
+        curvature(D[None] + 1j)
+
+
+def test_a_torchscript_module_is_told():
+    model = torch.jit.trace(nn.Sequential(nn.Linear(4, 3), nn.Tanh()), torch.zeros(2, 4)).eval()
+    batch = torch.randn(3, 4), torch.tensor([0, 1, 2])
+    with pytest.raises(InputError, match=r"0\.weight is of a TorchScript module"):
+        directional_curvature(model, nn.CrossEntropyLoss(), [batch], {"0.weight": torch.ones(3, 4)})
