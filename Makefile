@@ -76,7 +76,7 @@ test: $(FULL) ## Install the experiments and test extras, check style, run the t
 test-all: $(FULL) ## The tests, slow ones too
 	$(TESTS) -m 'not cluster'
 
-cluster: $(FULL) ## A sweep on a real Slurm of this machine, nodes and jobs killed in the middle (about 8 minutes)
+cluster: $(FULL) ## A sweep on a real Slurm of this machine, nodes and jobs killed in the middle (3 to 5 minutes)
 	$(INSTALL) --editable '.[cluster]'
 	$(RUN) -m pytest -m cluster tests/cluster
 
