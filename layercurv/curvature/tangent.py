@@ -33,7 +33,7 @@ from layercurv.curvature.tape import Value
 from layercurv.curvature.traced import Route, TracedBatch
 
 _TEMPORARIES = 3  # tensors as large as the tangents that one operation may hold at a time
-_LARGEST_BYTES = 8 * 2**20  # larger tangents are slower on CPUs (glibc maps them anew each time), not faster on GPUs
+_LARGEST_BYTES = 6 * 2**20  # larger tangents are slower on CPUs (glibc maps them anew each time), not faster on GPUs
 
 
 @dataclass(frozen=True)
