@@ -66,6 +66,11 @@ def is_finite(value: object) -> bool:
         value = list(value.values())
     if type(value) is not list:
         return True
+    try:
+        if math.isfinite(sum(value)):  # of what are no numbers, there is no sum
+            return True
+    except (TypeError, OverflowError):
+        pass
     kinds = set(map(type, value))
     if kinds <= _NUMBERS:
         return _all_finite(value)

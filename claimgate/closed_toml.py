@@ -87,12 +87,13 @@ def filled_table(table: object, required: set[str], optional: dict, texts: set[s
     """
     if not isinstance(table, dict):
         raise InputError(f"expected a table with the keys {', '.join(sorted(required))}, got {shown(table)}")
-    if missing := required - table.keys():
+    if missing := required.difference(table):
         raise InputError(f"key {min(missing)!r} is missing")
     if unknown := table.keys() - required - optional.keys():
         raise InputError(f"unknown key {shown(min(unknown))}; expected: {', '.join(sorted({*required, *optional}))}")
-    empty = [key for key in texts & table.keys() if not isinstance(table[key], str) or not table[key].strip()]
-    if empty:
+    if empty := [
+        key for key, value in table.items() if key in texts and (not isinstance(value, str) or not value.strip())
+    ]:
         key = min(empty)
         raise InputError(f"expected {key} to be a text that is not empty, got {shown(table[key])}")
     return optional | table
