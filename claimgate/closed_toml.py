@@ -13,6 +13,7 @@ from claimgate.errors import InputError, shown
 PUBLISHED, FLOOR, NUMERALS = "published.toml", "floor.toml", "numerals.toml"
 REVIEWED, FINDINGS, DOCUMENTS = "reviewed.toml", "findings.toml", "documents.toml"
 MAX_BYTES = 8 * 2**20
+_DECIMAL = re.compile(r"[+-]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _ID_LINE = re.compile(r"^[ \t]*id[ \t]*=", re.MULTILINE)
 
 
@@ -117,4 +118,6 @@ def decimal_number(text: str) -> Decimal:
         raise InputError(f"expected a decimal number, got {shown(text)}") from error
     if not value.is_finite() or abs(value.adjusted()) > 300 or len(text) > 40:
         raise InputError(f"expected a finite number of ordinary size, got {shown(text)}")
+    if not _DECIMAL.fullmatch(text):  # what `Decimal` reads beside these ("2_5", "2.", "007") is not what is printed
+        raise InputError(f"expected a decimal number as it is printed, got {shown(text)}")
     return value

@@ -31,6 +31,8 @@ _AT_THE_END = {
     "rounded_down": "is printed without rounding down",
 }
 
+_DIGITS = 15  # that every float64 tells apart
+
 
 def choose_by_id(items: list, pattern: str | None) -> list:
     """Keep what `--only` names.
@@ -106,6 +108,9 @@ def judge(claim: Claim, records: SealedRecords) -> Verdict:
         return _verdict(claim, Status.MISSING, str(reason))
     except Disagreement as reason:
         return _verdict(claim, Status.FAIL, str(reason))
+    if claim.number.adjusted() - claim.number.as_tuple().exponent >= _DIGITS and not all(map(_is_held, values)):
+        reason = f"float64, with which claims are judged, does not tell integers of more than {_DIGITS} digits apart"
+        return _verdict(claim, Status.MISSING, f"{reason}: state fewer digits")
     low, high = accepted_interval(claim)
     exact = Decimal(repr(value))
     inside = low <= exact <= high and rounds_as_stated(claim, exact)
@@ -154,6 +159,10 @@ def _recompute(claim: Claim, records: SealedRecords) -> tuple[float, tuple[float
         return found * (1 if claim.reduce == "equivalence_p" else factor), values
     to_reduce = values if claim.within is None else [reduce_values(values, claim.within) for values in per_record]
     return reduce_values(to_reduce, claim.reduce) * factor, values
+
+
+def _is_held(value: float) -> bool:
+    return type(value) is not int or abs(value) <= 2**53
 
 
 def _paired_draws(claim: Claim, records: SealedRecords) -> list:
