@@ -2,8 +2,6 @@
 
 import gc
 
-from claimgate.command import main
-
 
 def run() -> int:
     """Run one command in a process that ends with it.
@@ -12,6 +10,8 @@ def run() -> int:
         The exit code.
     """
     gc.disable()  # what is read is kept to the end: the collector would walk through all of it again and again
+    from claimgate.command import main  # while loading, it would walk too
+
     exit_code = main()
     gc.freeze()  # likewise when the process ends
     return exit_code

@@ -23,6 +23,7 @@ from claimgate.closed_toml import DOCUMENTS, FLOOR, NUMERALS, PUBLISHED, REVIEWE
 from claimgate.errors import InputError, shown
 from claimgate.locked.lock import FOLDER as LOCKED
 from claimgate.manifest import NAME as SEALS
+from claimgate.project import NAME as SETTINGS
 
 KINDS = (
     "claim removed",
@@ -36,6 +37,7 @@ KINDS = (
     "record removed",
     "sentence accepted",
     "sentence dropped",
+    "setting changed",
 )
 _FREE = {"place", "reason"}  # keys of a claim that may change: a section's number; and words that are locked anyway
 _STRICT = {"equals": 0, "rounded_up": 0, "rounded_down": 0, "below": 1, "above": 1}
@@ -53,6 +55,7 @@ class Rules:
     seals: dict[str, str] = field(default_factory=dict)
     locked: dict[str, list[str]] = field(default_factory=dict)  # file to accepted lines
     reviewed: tuple[str, ...] = ()
+    settings: dict[str, object] = field(default_factory=dict)  # of `claimgate.toml`, by "table.key"
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,8 @@ def judge_changes(root: Path, claims: Path, results: Path, base: str) -> list[Ve
         InputError: If the base cannot be read, or `reviewed.toml` is malformed.
     """
     before = rules_of(_files_at(root, base, claims, results))
-    here = {path.name: path.read_bytes() for path in [*claims.glob("*.toml"), results / SEALS] if path.is_file()}
+    files = [*claims.glob("*.toml"), results / SEALS, root / SETTINGS]
+    here = {path.name: path.read_bytes() for path in files if path.is_file()}
     here |= {f"{LOCKED}/{path.name}": path.read_bytes() for path in (claims / LOCKED).glob("*.txt")}
     after = rules_of(here)
     entries = [entry for entry in read_reviewed(claims) if repr(entry) not in before.reviewed]
@@ -95,7 +99,7 @@ def rules_of(files: dict[str, bytes]) -> Rules:
     """Read rules from the files of a gate.
 
     Args:
-        files: Name to content: the `*.toml` of a claims folder, and the seals.
+        files: Name to content: the `*.toml` of a claims folder, the seals, and the settings.
 
     Returns:
         The rules.
@@ -104,6 +108,7 @@ def rules_of(files: dict[str, bytes]) -> Rules:
         InputError: If a file does not parse.
     """
     tables = {name: _parsed(name, content) for name, content in files.items() if name.endswith(".toml")}
+    settings = tables.pop(SETTINGS, {})
     rows = tables.pop(PUBLISHED, {}).get("row", [])
     floor, numerals = tables.pop(FLOOR, {}), tables.pop(NUMERALS, {})
     bound = tables.pop(DOCUMENTS, {}).get("bound", [])
@@ -122,6 +127,7 @@ def rules_of(files: dict[str, bytes]) -> Rules:
         {name: digest for digest, name in seals},
         {name: _lines(content) for name, content in files.items() if name.startswith(f"{LOCKED}/")},
         tuple(map(repr, reviewed)),
+        dict(_flat(settings)),
     )
 
 
@@ -155,6 +161,9 @@ def changes(before: Rules, after: Rules) -> Iterator[Change]:
             yield Change("record replaced", name, f"{digest[:12]} -> {after.seals[name][:12]}")
     for name, lines in before.locked.items():
         yield from _sentence_changes(name, lines, after.locked.get(name, []))
+    for key in _differing(before.settings, after.settings, set()) if before.settings else ():
+        was, now = (shown(rules.settings.get(key, "not set")) for rules in (before, after))
+        yield Change("setting changed", key, f"{was} -> {now}")
 
 
 def read_reviewed(claims: Path) -> list[dict]:
@@ -241,6 +250,14 @@ def _differing(before: dict, after: dict, free: set[str]) -> list[str]:
     return sorted(key for key in before.keys() | after.keys() if key not in free and before.get(key) != after.get(key))
 
 
+def _flat(table: dict, above: str = "") -> Iterator[tuple[str, object]]:
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
+
+
 def _exemptions(numerals: dict) -> Iterator[tuple[str, float]]:
     for kind, tables in numerals.items():
         for table in tables if isinstance(tables, list) else [tables]:
@@ -281,22 +298,34 @@ def _files_at(root: Path, base: str, claims: Path, results: Path) -> dict[str, b
     commit = commit.decode().strip()
     with contextlib.suppress(InputError):  # where branches parted; a shallow clone may not know it
         commit = _git(root, base, "merge-base", commit, "HEAD").decode().strip()
-    listed = _git(root, base, "ls-tree", "--name-only", commit, *inside).split()
-    content = _git(root, base, "archive", "--format=tar", commit, *(name.decode() for name in listed))
-    folder = PurePosixPath(inside[0])
-    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-        members = [member for member in archive.getmembers() if member.isfile()]
-        content = {PurePosixPath(member.name): archive.extractfile(member).read() for member in members}
+    settings = _files_of(root, base, commit, [SETTINGS])
+    if settings:  # the folders may have been others
+        told = _parsed(SETTINGS, settings[PurePosixPath(SETTINGS)])
+        inside = [str(told.get("claims", "claims")), f"{told.get('records', 'results')}/{SEALS}"]
+    content = settings | _files_of(root, base, commit, inside)
+    folder, seals = map(PurePosixPath, inside)
     return {
         path.relative_to(folder).as_posix() if folder in path.parents else path.name: text
         for path, text in content.items()
-        if path.parent in (folder, folder / LOCKED) or str(path) == inside[1]
+        if path.parent in (folder, folder / LOCKED) or path in (seals, PurePosixPath(SETTINGS))
     }
+
+
+def _files_of(root: Path, base: str, commit: str, names: list[str]) -> dict[PurePosixPath, bytes]:
+    listed = _git(root, base, "ls-tree", "-z", "--name-only", commit, *names).decode().split("\0")[:-1]
+    if not listed:  # without names it would be all files
+        return {}
+    content = _git(root, base, "archive", "--format=tar", commit, *listed)
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        members = [member for member in archive.getmembers() if member.isfile()]
+        return {PurePosixPath(member.name): archive.extractfile(member).read() for member in members}
 
 
 def _git(root: Path, base: str, *words: str) -> bytes:
     try:
-        return subprocess.run(["git", "-C", str(root), *words], check=True, capture_output=True).stdout
+        return subprocess.run(
+            ["git", "--no-replace-objects", "-C", str(root), *words], check=True, capture_output=True
+        ).stdout
     except OSError as error:
         raise InputError(f"--base {base}: expected the program git, found none: {error}") from error
     except subprocess.CalledProcessError as error:

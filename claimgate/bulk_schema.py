@@ -64,12 +64,19 @@ def is_finite(value: object) -> bool:
         return math.isfinite(value)
     if type(value) is dict:
         value = list(value.values())
+    if type(value) is tuple:  # of a map in Parquet
+        value = list(value)
     if type(value) is not list:
         return True
+    try:
+        if math.isfinite(sum(value)):  # of what are no numbers, there is no sum
+            return True
+    except (TypeError, OverflowError):
+        pass
     kinds = set(map(type, value))
     if kinds <= _NUMBERS:
         return _all_finite(value)
-    return all(map(is_finite, value)) if kinds & {float, dict, list} else True
+    return all(map(is_finite, value)) if kinds & {float, dict, list, tuple} else True
 
 
 class _Bulk:

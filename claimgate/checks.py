@@ -262,9 +262,20 @@ def accepts(claim: Claim, value: Decimal) -> bool:
         Whether it lies in the accepted interval; at the printed precision, whether it rounds to what is stated.
     """
     low, high = accepted_interval(claim)
-    return low <= value <= high and (
-        claim.tolerance != "printed" or is_rounded_to(value, claim.number, _ROUNDING[claim.check])
-    )
+    return low <= value <= high and rounds_as_stated(claim, value)
+
+
+def rounds_as_stated(claim: Claim, value: Decimal) -> bool:
+    """Say whether a value in the accepted interval is also printed so.
+
+    Args:
+        claim: The claim.
+        value: Recomputed, in the claim's unit.
+
+    Returns:
+        Whether it rounds to what is stated, if that is asked for.
+    """
+    return claim.tolerance != "printed" or is_rounded_to(value, claim.number, _ROUNDING[claim.check])
 
 
 def is_rounded_to(value: Decimal, stated: Decimal, rounding: str = ROUND_HALF_EVEN) -> bool:

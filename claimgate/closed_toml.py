@@ -13,6 +13,7 @@ from claimgate.errors import InputError, shown
 PUBLISHED, FLOOR, NUMERALS = "published.toml", "floor.toml", "numerals.toml"
 REVIEWED, FINDINGS, DOCUMENTS = "reviewed.toml", "findings.toml", "documents.toml"
 MAX_BYTES = 8 * 2**20
+_DECIMAL = re.compile(r"[+-]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _ID_LINE = re.compile(r"^[ \t]*id[ \t]*=", re.MULTILINE)
 
 
@@ -87,12 +88,13 @@ def filled_table(table: object, required: set[str], optional: dict, texts: set[s
     """
     if not isinstance(table, dict):
         raise InputError(f"expected a table with the keys {', '.join(sorted(required))}, got {shown(table)}")
-    if missing := required - table.keys():
+    if missing := required.difference(table):
         raise InputError(f"key {min(missing)!r} is missing")
     if unknown := table.keys() - required - optional.keys():
         raise InputError(f"unknown key {shown(min(unknown))}; expected: {', '.join(sorted({*required, *optional}))}")
-    empty = [key for key in texts & table.keys() if not isinstance(table[key], str) or not table[key].strip()]
-    if empty:
+    if empty := [
+        key for key, value in table.items() if key in texts and (not isinstance(value, str) or not value.strip())
+    ]:
         key = min(empty)
         raise InputError(f"expected {key} to be a text that is not empty, got {shown(table[key])}")
     return optional | table
@@ -116,4 +118,6 @@ def decimal_number(text: str) -> Decimal:
         raise InputError(f"expected a decimal number, got {shown(text)}") from error
     if not value.is_finite() or abs(value.adjusted()) > 300 or len(text) > 40:
         raise InputError(f"expected a finite number of ordinary size, got {shown(text)}")
+    if not _DECIMAL.fullmatch(text):  # what `Decimal` reads beside these ("2_5", "2.", "007") is not what is printed
+        raise InputError(f"expected a decimal number as it is printed, got {shown(text)}")
     return value

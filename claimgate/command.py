@@ -179,7 +179,7 @@ def _parser(word: str | None = None) -> argparse.ArgumentParser:
         formatter_class=form,
         allow_abbrev=False,
     )
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, prog=parser.prog)  # named, it is not worked out
     for name, (run, text, describe) in COMMANDS.items():
         if word not in COMMANDS or word == name:
             command = commands.add_parser(name, help=text, description=text, epilog=EPILOG, formatter_class=form)

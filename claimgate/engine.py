@@ -12,10 +12,10 @@ from claimgate.checks import (
     Disagreement,
     NotEvaluable,
     accepted_interval,
-    accepts,
     compare_values,
     forecast_quality,
     reduce_values,
+    rounds_as_stated,
 )
 from claimgate.claim import Claim, Status, Verdict
 from claimgate.errors import shown
@@ -30,6 +30,8 @@ _AT_THE_END = {
     "rounded_up": "is printed without rounding up",
     "rounded_down": "is printed without rounding down",
 }
+
+_DIGITS = 15  # that every float64 tells apart
 
 
 def choose_by_id(items: list, pattern: str | None) -> list:
@@ -106,10 +108,14 @@ def judge(claim: Claim, records: SealedRecords) -> Verdict:
         return _verdict(claim, Status.MISSING, str(reason))
     except Disagreement as reason:
         return _verdict(claim, Status.FAIL, str(reason))
+    if claim.number.adjusted() - claim.number.as_tuple().exponent >= _DIGITS and not all(map(_is_held, values)):
+        reason = f"float64, with which claims are judged, does not tell integers of more than {_DIGITS} digits apart"
+        return _verdict(claim, Status.MISSING, f"{reason}: state fewer digits")
     low, high = accepted_interval(claim)
-    inside = accepts(claim, Decimal(repr(value)))
+    exact = Decimal(repr(value))
+    inside = low <= exact <= high and rounds_as_stated(claim, exact)
     detail = f"{value:.12g} from {len(values)} values, accepted {low} to {high}"
-    if not inside and low <= Decimal(repr(value)) <= high:
+    if not inside and low <= exact <= high:
         detail = f"{detail}; it lies at the very end, and {_AT_THE_END[claim.check]}"
     if inside and (reason := objection(claim, value, values, records.project.identities)) is not None:
         inside, detail = False, f"{detail}; no claim: {reason}"
@@ -117,7 +123,7 @@ def judge(claim: Claim, records: SealedRecords) -> Verdict:
 
 
 def recompute(claim: Claim, records: SealedRecords) -> tuple[float, tuple[float, ...]]:
-    """Select, recompute and reduce.
+    """Select, recompute and reduce; once, for abstract, text and table state one value.
 
     Args:
         claim: The claim.
@@ -130,6 +136,14 @@ def recompute(claim: Claim, records: SealedRecords) -> tuple[float, tuple[float,
         NotEvaluable: If something the claim needs is absent or not a finite number.
         Disagreement: If values that must be the same differ.
     """
+    asked = (claim.records, claim.reference, claim.select, claim.quantity, claim.within, claim.reduce, claim.unit)
+    asked += (claim.margin, claim.draws, claim.paired_on)
+    if asked not in records.reduced:
+        records.reduced[asked] = _recompute(claim, records)
+    return records.reduced[asked]
+
+
+def _recompute(claim: Claim, records: SealedRecords) -> tuple[float, tuple[float, ...]]:
     per_record = [_values(claim, name, records) for name in claim.records]
     values = tuple(chain.from_iterable(per_record))
     factor = UNITS[claim.unit]
@@ -145,6 +159,10 @@ def recompute(claim: Claim, records: SealedRecords) -> tuple[float, tuple[float,
         return found * (1 if claim.reduce == "equivalence_p" else factor), values
     to_reduce = values if claim.within is None else [reduce_values(values, claim.within) for values in per_record]
     return reduce_values(to_reduce, claim.reduce) * factor, values
+
+
+def _is_held(value: float) -> bool:
+    return type(value) is not int or abs(value) <= 2**53
 
 
 def _paired_draws(claim: Claim, records: SealedRecords) -> list:

@@ -50,6 +50,8 @@ def atomic_path(target: Path, replace: bool = True) -> Generator[Path]:
         WriteError: If the file system refuses; what was there is as it was.
     """
     target = Path(target)
+    if target.exists() and not target.is_file():  # a move would put a file in the place of a device
+        raise WriteError(f"{target}: expected a regular file to replace, found something else; nothing was written")
     try:
         temporary = _new_file_beside(target)
         try:

@@ -21,7 +21,7 @@ from claimgate.closed_toml import (
 from claimgate.errors import InputError, choose, shown
 from claimgate.manifest import is_record_name
 from claimgate.project import Project
-from claimgate.select import compiled
+from claimgate.select import compiled, require_measured
 
 _OTHERS = (
     PUBLISHED,
@@ -134,7 +134,7 @@ def _validate(claim: Claim, project: Project) -> None:
     if claim.unit not in UNITS:
         raise InputError(f"expected unit '', '%', 'points' or 'percent', got {shown(claim.unit)}")
     _validate_numbers(claim)
-    compiled(claim.select)
+    require_measured(claim.select)
     if claim.check != "equals":  # which takes any tolerance
         accepted_interval(claim)
 

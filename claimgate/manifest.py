@@ -100,6 +100,8 @@ def freeze(folder: Path, unclaimed: tuple[str, ...] = ()) -> list[str]:
     for name in names:
         if not is_record_name(name):
             raise InputError(f"expected record names of letters, digits and _.+=,- only, got {shown(name)}")
+        if not (Path(folder) / name).is_file():
+            raise InputError(f"expected a regular file under the name of a record, found none: {shown(name)}")
     after = {name: sha256_file(Path(folder) / name) for name in names}
     write_text_atomically(target, "".join(f"{digest}  {name}\n" for name, digest in after.items()))
     changed = [f"changed {name}" for name in before if name in after and before[name] != after[name]]

@@ -107,14 +107,16 @@ def _npz(content: bytes, name: str) -> dict:
 
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            if len(set(archive.files)) < len(archive.files):
+                raise InputError(f"{name}: expected each array name once, got {shown(archive.files)}")
             return {key: _array(archive[key], name) for key in archive.files}
     except (OSError, ValueError, EOFError, SyntaxError, BadZipFile, AttributeError, TypeError) as error:
         raise InputError(f"{name}: expected NumPy arrays, got what does not parse: {shown(str(error))}") from error
 
 
 def _array(array, name: str) -> dict:
-    if array.dtype.kind not in "biufUS":
-        raise InputError(f"{name}: expected numbers or texts, got an array of {array.dtype}")
+    if array.dtype.kind not in "biufUS" or (array.dtype.kind == "f" and array.dtype.itemsize > 8):
+        raise InputError(f"{name}: expected numbers up to float64 or texts, got an array of {array.dtype}")
     return {"values": array.tolist(), "shape": list(array.shape)}
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import stat
 from functools import cached_property
 from pathlib import Path
 
@@ -39,6 +40,7 @@ class SealedRecords:
         self._records: dict[str, object] = {}
         self._problems: dict[str, tuple[Status, str]] = {}
         self.answers: dict[tuple, list] = {}  # to what was asked of them: see `engine.select_quantities`
+        self.reduced: dict[tuple, tuple] = {}  # likewise what claims make of them: see `engine.recompute`
 
     @cached_property
     def sealed_names(self) -> list[str]:
@@ -109,12 +111,12 @@ class SealedRecords:
             self._problems[name] = (Status.MALFORMED, "leads out of the folder of records")
         elif name.rpartition(".")[2] not in READERS:
             self._problems[name] = (Status.MALFORMED, f"expected one of .{', .'.join(READERS)}")
-        elif not os.path.isfile(path):  # ruff: ignore[os-path-isfile]
+        elif (size := _size(path)) is None:
             self._problems[name] = (Status.MISSING, "no such file")
-        elif os.path.getsize(path) > MAX_BYTES:  # ruff: ignore[os-path-getsize]
+        elif size > MAX_BYTES:
             self._problems[name] = (Status.MALFORMED, f"larger than {MAX_BYTES} bytes")
         else:
-            with open(path, "rb") as stream:  # ruff: ignore[builtin-open]
+            with open(path, "rb", buffering=0) as stream:  # ruff: ignore[builtin-open]
                 content = self._contents[name] = stream.read()
             self._digests[name] = hashlib.sha256(content).hexdigest()
         return name in self._digests
@@ -126,7 +128,7 @@ class SealedRecords:
         if folder not in self._folders:
             self._folders[folder] = os.path.realpath(self._folder / folder)
         path = f"{self._folders[folder]}/{file}"
-        path = os.path.realpath(path) if Path(path).is_symlink() else path
+        path = os.path.realpath(path) if os.path.islink(path) else path  # ruff: ignore[os-path-islink]
         return path if path.startswith(f"{self._folder}/") else None
 
     def _judge(self, name: str) -> Verdict:
@@ -153,3 +155,11 @@ class SealedRecords:
         rules = "; ".join(message for _, message in broken[:3]) or otherwise
         status = Status.MISSING if any(rule == "required" for rule, _ in broken) else Status.FAIL
         return Verdict(name, status, f"{state}; {shown(rules, 300)}")
+
+
+def _size(path: str) -> int | None:
+    try:
+        told = os.stat(path)  # ruff: ignore[os-stat]
+    except (OSError, ValueError):
+        return None
+    return told.st_size if stat.S_ISREG(told.st_mode) else None

@@ -10,6 +10,7 @@ import msgspec
 from claimgate.errors import InputError, shown
 
 _UNKNOWN = object()
+_NESTED = frozenset({dict, list})
 _KEY_END = re.compile(rb'"[ \t\n\r]*:')
 
 
@@ -76,7 +77,7 @@ def _fast(text: bytes | str) -> Any:
 def _n_keys(value: Any) -> int:
     if type(value) is dict:
         return len(value) + sum(map(_n_keys, value.values()))
-    if type(value) is not list or not {dict, list} & set(map(type, value)):
+    if type(value) is not list or _NESTED.isdisjoint(map(type, value)):
         return 0
     return sum(map(_n_keys, value))
 

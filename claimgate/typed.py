@@ -51,11 +51,12 @@ _BEFORE = re.compile(
     re.IGNORECASE,
 )
 _AFTER = re.compile(
-    r"⟧(?:[\d⋅·^⟦]|[.,]\d|[kKMG]\b|\s*(?:[%‰‱°×]|e[+−-]?\d|⋅|(?:percent|per\s?cent|per\s?mille|permille|hundred|thousand|million"
+    r"⟧(?:[\d⋅·^⟦\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]|[.,]\d|[kKMG]\b|\s*(?:[%‰‱°×]|e[+−-]?\d|⋅|(?:percent|per\s?cent|per\s?mille|permille|hundred|thousand|million"
     r"|billion|trillion|dozen|half|quarter|tenth|hundredth|thousandth|millionth)s?\b))",
     re.IGNORECASE,
 )
 _STROKE = re.compile(r"[\u0334-\u0338\u20d2\u20d3\u20d8-\u20da\u20e5\u20e6\u20eb]")  # laid over the one before it
+_TURNS = re.compile(r"[\u202a-\u202e\u2066-\u2069]")  # with these around it, 91.2 is read as 2.19
 _CONTEXT = 24  # characters on either side of a typed quantity
 
 
@@ -127,7 +128,8 @@ def objections(text: str) -> list[str]:
     found = [f"numeral {token}: {around}" for token, around in _odd_numerals(free)]
     found += [f"before a claim: {_around(bare, match)}" for match in _BEFORE.finditer(bare)]
     found += [f"after a claim: {_around(bare, match)}" for match in _AFTER.finditer(bare)]
-    return found + [f"a stroke through a character: {_around(text, match)}" for match in _STROKE.finditer(text)]
+    found += [f"a stroke through a character: {_around(text, match)}" for match in _STROKE.finditer(text)]
+    return found + [f"turns the order of characters: {shown(_around(text, match))}" for match in _TURNS.finditer(text)]
 
 
 def typed_quantities(text: str) -> list[tuple[str, str]]:

@@ -113,3 +113,10 @@ def test_a_writer_whose_file_was_taken_away_loses_this_attempt_only(tmp_path):
         temporary.write_text("after")
         temporary.unlink()
     assert (tmp_path / "a").read_text() == "before" and names(tmp_path) == ["a"]
+
+
+def test_a_device_is_not_replaced_by_a_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(WriteError, match="expected a regular file"):
+        write_text_atomically(tmp_path / "pipe", "x")
+    assert (tmp_path / "pipe").is_fifo()

@@ -35,6 +35,8 @@ def judge_paper_sources(root: Path, project: Project) -> list[Verdict]:
         return [
             Verdict("paper sources", status, "; ".join(found[:6]) or "set no marks of their own, draw what is locked")
         ]
+    if next((root / project.locked.paper).rglob("*.typ"), None) is None:
+        return []
     from claimgate.papers.typst_source import judge_sources
 
     return judge_sources(root, project)

@@ -1,12 +1,16 @@
 """Records in every format: what a claim reads of them is what was written, and what is damaged is refused."""
 
 import io
+import os
+import zipfile
 
 import numpy as np
 import pytest
 
 from claimgate import record_formats
+from claimgate.bulk_schema import is_finite
 from claimgate.errors import InputError
+from claimgate.manifest import freeze
 from claimgate.record_formats import parse_record
 
 
@@ -125,3 +129,37 @@ def test_a_mean_is_not_taken_over_those_rows_that_have_a_value(paper, capsys, re
     assert f"{record}: rows[?kind=='ours'].x" in capsys.readouterr().out
     paper.claim(record, "rows[?kind=='ours' && x != null].x", "2.0")
     assert paper.explained() == 0
+
+
+def test_an_archive_that_holds_a_name_twice_is_refused():
+    stream, array = io.BytesIO(), io.BytesIO()
+    np.save(array, np.array([1.0]))
+    with zipfile.ZipFile(stream, "w") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr("x.npy", array.getvalue())
+        archive.writestr("x.npy", array.getvalue())
+    with pytest.raises(InputError, match="each array name once"):
+        parse_record(stream.getvalue(), "a.npz")
+
+
+def test_an_array_wider_than_float64_is_refused():
+    stream = io.BytesIO()
+    np.save(stream, np.array([np.nan], np.longdouble))
+    with pytest.raises(InputError, match="up to float64"):
+        parse_record(stream.getvalue(), "a.npy")
+
+
+def test_a_number_of_a_map_in_parquet_is_looked_at():
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    for number, holds in ((1.0, True), (float("nan"), False)):
+        stream = io.BytesIO()
+        kind = pa.map_(pa.string(), pa.float64())
+        parquet.write_table(pa.table({"x": [1.0], "y": pa.array([[("a", number)]], kind)}), stream)
+        assert is_finite(parse_record(stream.getvalue(), "a.parquet")) == holds
+
+
+def test_sealing_does_not_wait_for_what_is_no_file(tmp_path):
+    os.mkfifo(tmp_path / "a.csv")
+    with pytest.raises(InputError, match="expected a regular file"):
+        freeze(tmp_path)

@@ -6,6 +6,8 @@ import subprocess
 
 import pytest
 
+from claimgate.base import judge_changes
+from claimgate.claim import Status
 from layercurv.results.manifest import freeze
 from tests.claims.house import MEDIAN, change_record, claim_text, gate, write_claims, write_floor
 
@@ -164,3 +166,42 @@ def test_a_base_that_is_not_there_exits_2(based, house, capsys):
     assert gate(based, "--base", "elsewhere") == 2
     assert gate(based, "--base=--output=x") == 2
     assert "expected a branch or commit" in capsys.readouterr().err
+
+
+def settle(house, settings: str) -> None:
+    (house / "claimgate.toml").write_text(settings)
+    git(house, "add", "-A")
+    git(house, "commit", "-qm", "settings")
+
+
+def found(house, claims="claims", results="results") -> list[str]:
+    verdicts = judge_changes(house, house / claims, house / results, "main")
+    return [verdict.subject for verdict in verdicts if verdict.status is not Status.PASS]
+
+
+def test_a_setting_that_changes_is_told(based):
+    settle(based, '[names]\nidentities = ["stored_"]\n')
+    assert found(based) == []
+    (based / "claimgate.toml").write_text('module = "ours"\n[names]\nidentities = ["s"]\n')
+    assert found(based) == ["setting changed: module", "setting changed: names.identities"]
+
+
+def test_folders_that_move_are_compared_with_those_of_before(based):
+    settle(based, '[names]\nidentities = ["stored_"]\n')
+    replace_record(based)
+    (based / "results").rename(based / "records")
+    remove(based)
+    (based / "claims").rename(based / "ours")
+    (based / "claimgate.toml").write_text('claims = "ours"\nrecords = "records"\n[names]\nidentities = ["stored_"]\n')
+    kinds = {subject.partition(":")[0] for subject in found(based, "ours", "records")}
+    assert kinds == {"setting changed", "claim removed", "floor lowered", "record replaced"}
+
+
+def test_an_object_that_git_replaces_is_read_as_it_was(based):
+    settle(based, "")
+    base = git(based, "rev-parse", "HEAD")
+    remove(based)
+    git(based, "commit", "-qam", "fewer")
+    git(based, "replace", base, "HEAD")
+    verdicts = judge_changes(based, based / "claims", based / "results", base)
+    assert any(verdict.status is Status.FAIL for verdict in verdicts)

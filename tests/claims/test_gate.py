@@ -329,3 +329,39 @@ def test_a_manifest_names_nothing_outside_its_folders(house, line):
 def test_a_manifest_that_is_no_text_exits_2(house):
     (house / "results" / NAME).write_bytes(b"\xff\xfe")
     assert gate(house) == 2
+
+
+@pytest.mark.parametrize("stated", ["2_5", " 25", "25\n", "025", "25.", "\u0662\u0665", "+ 25"])
+def test_what_is_stated_is_a_number_as_it_is_printed(house, capsys, stated):
+    write_claims(house, claim_text(stated=stated))
+    assert gate(house) == 2
+    assert "expected a decimal number" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("value", "stated", "tolerance", "code"),
+    [
+        (2**53 + 1, str(2**53), "exact", 3),
+        (2**53 + 1, "9.007e15", "printed", 0),
+        (2**53 - 1, str(2**53 - 1), "exact", 0),
+        (2**53 - 1, str(2**53 - 2), "exact", 1),
+    ],
+)
+def test_an_integer_that_float64_does_not_hold_is_not_told_from_the_next(house, value, stated, tolerance, code):
+    for index in range(2):
+        change_record(house, lambda record: record["measurements"].update(mean_loss=value), index, reseal=True)
+    text = claim_text(select="measurements.mean_loss", quantity=None, reduce="same", stated=stated, tolerance=tolerance)
+    write_claims(house, text)
+    assert gate(house, "--only", "test.*") == code
+
+
+def test_claims_that_differ_in_one_thing_are_each_reduced_for_themselves(house):
+    change = dict(select="measurements.mean_loss", quantity=None)
+    texts = [
+        claim_text(id="test.a", reduce="mean", stated="0.7", **change),
+        claim_text(id="test.b", reduce="sum", stated="1.4", **change),
+        claim_text(id="test.c", reduce="mean", stated="70", unit="%", **change),
+        claim_text(id="test.d", reduce="sum", within="count", stated="2", **change),
+    ]
+    write_claims(house, *texts)
+    assert gate(house) == 0

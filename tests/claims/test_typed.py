@@ -12,6 +12,9 @@ FINE = [
     "⟪Section 3.1⟫ ⟬C021⟭ ⟬≈½⟭ as in ⟪[1], [2]⟫ MLP, CIFAR, DC-IV1",
 ]
 NEVER = [
+    "it is \u202e⟦41.5⟧\u202c",
+    "it is \u2067⟦41⟧\u2069",
+    *(f"it is ⟦41⟧{mark}" for mark in "\u0305\u20dd\u20e0\u20e3\u0489"),
     *(f"the gap is {sign}⟦2.41⟧" for sign in "−-‐‑‒–—―－⁻➖~≈√×"),
     *(f"the gap is {sign} ⟦2.41⟧" for sign in "−–—"),
     "the gap is ⦃−⦄⟦2.41⟧",
