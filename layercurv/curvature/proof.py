@@ -27,9 +27,9 @@ from layercurv.curvature.layers import WeightLayer
 from layercurv.curvature.losses import OutputLoss
 from layercurv.curvature.objective import Objective, told
 from layercurv.curvature.recompute import with_little_memory
-from layercurv.curvature.rounding import WORTH_A_WARNING, derivatives_in_double, effect, loses_digits
+from layercurv.curvature.rounding import WORTH_A_WARNING, Distance, effect, loses_digits, see_in_double
 from layercurv.curvature.rules import moving_leaves, unsupported
-from layercurv.curvature.second_derivatives import derivatives, random_directions
+from layercurv.curvature.second_derivatives import derivatives, random_directions, see_derivatives
 from layercurv.curvature.tangent import Linearization
 from layercurv.curvature.tape import Tape
 from layercurv.curvature.traced import TracedBatch, TracedNetwork
@@ -89,28 +89,91 @@ def prove(
         few = _few_samples(objective, layers, traced)
         directions = random_directions([layer.weight for layer in layers])
         replayed, taped = _of_tape(objective, few, layers, directions)
-        own = _in_double(objective, layers, few, taped) if looks_in_double else None
-        if own is not None and not (found := _differing(layers, own, taped)):
-            reason = _why_rules_fail(objective, few, layers, directions, own) if uses_rules else None
-            return Proof(dict.fromkeys(names, reason) if reason else {}, is_precise=True)
+        own = _Comparison(taped, directions)
+        see = own.see_gradient, own.see_product
+        if looks_in_double and loses_digits(layers) and see_in_double(objective, layers, directions, few.batch, *see):
+            is_precise = effect(own.products.values()) <= WORTH_A_WARNING
+            if is_precise and not own.differing(layers):
+                del taped
+                reason = _why_rules_fail(objective, few, layers, directions, own) if uses_rules else None
+                return Proof(dict.fromkeys(names, reason) if reason else {}, is_precise=True)
         is_long = any(operation.name == "attention" for operation in few.tape.operations)
         weights = [layer.weight for layer in layers]
 
         def differentiate():
             total = objective.sum_loss(few.batch)
-            return total, derivatives(total, weights, directions)
+            see_derivatives(total, weights, directions, *see)
+            return total.detach()
 
-        total, own = with_little_memory(differentiate) if is_long else differentiate()
+        total = with_little_memory(differentiate) if is_long else differentiate()
     except InputError as error:
         return Proof(dict.fromkeys(names, f"the proof failed: {error}"))
-    if not _is_close(replayed, total.detach(), total.detach().abs()):
+    if not _is_close((replayed - total).abs(), total.abs(), total.dtype):
         objective.require_deterministic(few.batch, total, drawn=False)
         return Proof(dict.fromkeys(names, "the recorded operations do not give the network's own output"))
-    found = _differing(layers, own, taped)
+    found = own.differing(layers)
     if uses_rules and not found:
         reason = _why_rules_fail(objective, few, layers, directions, own)
         found = dict.fromkeys(names, reason) if reason else {}
     return Proof(found)
+
+
+class _Comparison:
+    """The derivatives of the user's own code beside those of the recorded operations; only norms of them are kept."""
+
+    def __init__(self, taped: list[tuple[torch.Tensor, torch.Tensor]], directions: list[torch.Tensor]):
+        """Take what to compare with.
+
+        Args:
+            taped: Gradient and Hessian-vector product of each layer, by the recorded operations.
+            directions: Of each layer.
+        """
+        self._taped, self._directions = taped, directions
+        self._gradients: dict[int, Distance] = {}
+        self.products: dict[int, Distance] = {}  # by the layer's place
+        self.along: dict[int, float] = {}  # the products' parts along the directions
+
+    def see_gradient(self, place: int, gradient: torch.Tensor) -> None:
+        """Compare a gradient.
+
+        Args:
+            place: Of the layer.
+            gradient: By the user's own code.
+        """
+        self._gradients[place] = Distance.of(self._taped[place][0], gradient)
+
+    def see_product(self, place: int, product: torch.Tensor) -> None:
+        """Compare a product.
+
+        Args:
+            place: Of the layer.
+            product: By the user's own code.
+        """
+        self.products[place] = Distance.of(self._taped[place][1], product)
+        self.along[place] = (product * self._directions[place]).sum().item()
+
+    def differing(self, layers: list[WeightLayer]) -> dict[str, str]:
+        """Find where they are not the same.
+
+        Args:
+            layers: The layers.
+
+        Returns:
+            Layer name to reason.
+        """
+        return {
+            layer.name: "double backpropagation of the network itself gives other derivatives than the recorded "
+            "operations"
+            for place, layer in enumerate(layers)
+            if not self._is_same(place)
+        }
+
+    def _is_same(self, place: int) -> bool:
+        dtype, gradient, product = self._taped[place][0].dtype, self._gradients[place], self.products[place]
+        floor = 10 * torch.finfo(dtype).eps * gradient.size
+        return _is_close(gradient.difference, gradient.size, dtype) and _is_close(
+            product.difference, product.size + floor, dtype
+        )
 
 
 def _of_tape(
@@ -123,43 +186,25 @@ def _of_tape(
     return total.detach(), derivatives(total, copies, directions)
 
 
-def _in_double(
-    objective: Objective, layers: list[WeightLayer], few: TracedBatch, taped: list[tuple]
-) -> list[tuple] | None:
-    # The user's own derivatives in float64, rounded to the weights' precision; None where that is too rough for them.
-    exact = derivatives_in_double(objective, layers, few.batch) if loses_digits(layers) else None
-    if exact is None or effect([p for _, p in taped], [p for _, p in exact]) > WORTH_A_WARNING:
-        return None
-    return [(g.to(like), p.to(like)) for (g, p), (like, _) in zip(exact, taped, strict=True)]
-
-
-def _differing(layers: list[WeightLayer], own: list[tuple], taped: list[tuple]) -> dict[str, str]:
-    return {
-        layer.name: "double backpropagation of the network itself gives other derivatives than the recorded operations"
-        for layer, (g, p), (g_taped, p_taped) in zip(layers, own, taped, strict=True)
-        if not (_is_close(g_taped, g, g.norm()) and _is_close(p_taped, p, p.norm() + _floor(g)))
-    }
-
-
 def _why_rules_fail(
-    objective: Objective, few: TracedBatch, layers: list[WeightLayer], directions: list[torch.Tensor], own: list[tuple]
+    objective: Objective, few: TracedBatch, layers: list[WeightLayer], directions: list[torch.Tensor], own: _Comparison
 ) -> str | None:
     # Of weights that take part and can be followed together.
-    triples = zip(layers, directions, own, strict=True)
-    used = {layer.name: (d, p) for layer, d, (_, p) in triples if few.routes[layer.name].start is not None}
-    moving = set().union(*(few.routes[name].values for name in used))
-    operations = [few.tape.operations[p] for p in sorted(set().union(*(few.routes[name].operations for name in used)))]
+    places = {layer.name: k for k, layer in enumerate(layers) if few.routes[layer.name].start is not None}
+    moving = set().union(*(few.routes[name].values for name in places))
+    operations = [
+        few.tape.operations[p] for p in sorted(set().union(*(few.routes[name].operations for name in places)))
+    ]
     if any(unsupported(o, moving_leaves(o, moving), few.tape) for o in operations):
         return None
-    linear = Linearization(few, list(used), objective.loss, by_sample=False)
+    linear = Linearization(few, list(places), objective.loss, by_sample=False)
     with torch.no_grad():
-        found = linear.jointly({name: d[None] for name, (d, _) in used.items()})
+        found = linear.jointly({name: directions[k][None] for name, k in places.items()})
     h = float(found.ggn.sum() + found.bends.sum() + found.shared_bends.sum())
-    terms = [(d * p).sum().double() for d, p in used.values()]
-    size = sum(d.norm() * p.norm() for d, p in used.values()).double()
-    if _is_close(torch.tensor(h, dtype=torch.float64), sum(terms).cpu(), size.cpu(), few.tape.eps):
+    expected = sum(own.along[k] for k in places.values())
+    size = sum(own.products[k].size for k in places.values())  # the directions have length one
+    if _is_close(abs(h - expected), size, directions[0].dtype, few.tape.eps):
         return None
-    expected = float(sum(terms))
     return f"the rules for operations give {h:.6g} along a random direction, double backpropagation {expected:.6g}"
 
 
@@ -189,14 +234,15 @@ def why_not_fast_loss(objective: Objective, traced: TracedBatch, needs_root: boo
         gradient, form = exact.output_gradient(outputs, targets), exact.quadratic_form(outputs, t[None], targets).sum()
         size = form.abs() + torch.finfo(t.dtype).eps * t.square().sum()
         found = loss.output_gradient(outputs, targets)
-        if not _is_close(found, gradient, gradient.norm() + torch.finfo(t.dtype).eps * len(outputs)):
+        rounding = torch.finfo(t.dtype).eps * len(outputs)
+        if not _is_close((found - gradient).norm(), gradient.norm() + rounding, t.dtype):
             return f"{name}.output_gradient is not the gradient of its sum_loss"
         by_sample = loss.quadratic_form(outputs, t[None], targets)
-        if not _is_close(by_sample.sum(), form, size):
+        if not _is_close((by_sample.sum() - form).abs(), size, t.dtype):
             return f"{name}.quadratic_form is not the second derivative of its sum_loss"
         if needs_root:
             squares = sum((column * t).flatten(1).sum(1).square() for column in loss.root_columns(outputs, targets))
-            if not _is_close(squares, by_sample[0], size):
+            if not _is_close((squares - by_sample[0]).norm(), size, t.dtype):
                 return f"{name}.root_columns are not a root of its quadratic_form"
     return None
 
@@ -215,11 +261,8 @@ def _replayed(tape: Tape, batch: Batch, weights: list[torch.Tensor]) -> tuple[to
     return values[tape.network_output], [None if index is None else values[index] for index in found]
 
 
-def _floor(gradient: torch.Tensor) -> torch.Tensor:
-    return 10 * torch.finfo(gradient.dtype).eps * gradient.norm()
-
-
-def _is_close(found: torch.Tensor, expected: torch.Tensor, size: torch.Tensor, eps: float = 0.0) -> bool:
-    tiny = torch.finfo(expected.dtype).tiny
-    tolerance = max(_TOLERANCES.get(expected.dtype, 1e-3), min(1e4 * eps, 0.1))
-    return bool((found - expected).norm() <= tolerance * size + tiny)
+def _is_close(
+    difference: float | torch.Tensor, size: float | torch.Tensor, dtype: torch.dtype, eps: float = 0.0
+) -> bool:
+    tolerance = max(_TOLERANCES.get(dtype, 1e-3), min(1e4 * eps, 0.1))
+    return bool(difference <= tolerance * size + torch.finfo(dtype).tiny)

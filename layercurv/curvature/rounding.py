@@ -1,8 +1,8 @@
 """How much the precision of the weights loses: second derivatives against those in float64, on a sample or two."""
 
-import contextlib
 import warnings
-from collections.abc import Callable, Collection, Generator
+from collections.abc import Collection
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +14,7 @@ from layercurv.curvature.layers import WeightLayer
 from layercurv.curvature.measuring import measuring
 from layercurv.curvature.objective import Objective
 from layercurv.curvature.recompute import with_little_memory
-from layercurv.curvature.second_derivatives import derivatives, random_directions, see_products
+from layercurv.curvature.second_derivatives import See, random_directions, see_derivatives
 from layercurv.errors import InputError
 
 WORTH_A_WARNING = 0.002
@@ -51,20 +51,24 @@ def rounding_effect(objective: Objective, layers: list[WeightLayer], batch: Batc
     """
     if not loses_digits(layers):
         return None
-    found, differences, sizes = ({} for _ in range(3))
+    weights = [layer.weight for layer in layers]
+    directions, found, distances = random_directions(weights), {}, {}
 
     def compare(place: int, exact: torch.Tensor) -> None:
         if place in found:  # what has been compared comes again where it is differentiated again
-            differences[place], sizes[place] = _distance(found.pop(place), exact)
+            distances[place] = Distance.of(found.pop(place), exact)
+
+    def see_product(place: int, product: torch.Tensor) -> None:
+        found[place] = product
 
     try:
         few = batch.take([0]) if batch.n_samples > 1 else batch
-        _see_own_products(objective, layers, few, found.__setitem__)
-        with _in_double(objective, layers) as in_double:
-            _see_own_products(in_double, layers, few, compare)
-    except (InputError, IndexError, TypeError, ValueError):  # bound to a number of samples, or to its precision
+        _see_own(objective, layers, directions, few, _look_away, see_product)
+    except (InputError, IndexError, TypeError, ValueError):  # bound to a number of samples
         return None
-    return _effect(differences.values(), sizes.values())
+    if not see_in_double(objective, layers, directions, few, _look_away, compare):
+        return None
+    return effect(distances.values())
 
 
 def loses_digits(layers: list[WeightLayer]) -> bool:
@@ -79,62 +83,79 @@ def loses_digits(layers: list[WeightLayer]) -> bool:
     return any(layer.weight.dtype != torch.float64 for layer in layers)
 
 
-def derivatives_in_double(objective: Objective, layers: list[WeightLayer], batch: Batch) -> list[tuple] | None:
-    """Differentiate the user's own loss twice in float64, along the random direction.
+@dataclass(frozen=True)
+class Distance:
+    """How far a layer's derivatives are from others, that count."""
+
+    difference: float
+    size: float
+
+    @classmethod
+    def of(cls, found: torch.Tensor, exact: torch.Tensor) -> "Distance":
+        """Compare.
+
+        Args:
+            found: The derivatives.
+            exact: Those that count, of the same shape.
+
+        Returns:
+            Norms of the difference, and of those that count.
+        """
+        return cls((exact - found).norm().item(), exact.norm().item())
+
+
+def effect(distances: Collection[Distance]) -> float:
+    """Judge Hessian-vector products.
 
     Args:
-        objective: The user's network and loss, while it is being measured.
-        layers: The layers.
-        batch: A micro-batch, prepared or as it came.
-
-    Returns:
-        Gradient and Hessian-vector product of each layer, float64; None where the network does not run in float64.
-    """
-    try:
-        with _in_double(objective, layers) as in_double:
-            return with_little_memory(lambda: _own_derivatives(in_double, layers, batch))
-    except (InputError, IndexError, TypeError, ValueError):  # bound to its precision
-        return None
-
-
-def _own_derivatives(objective: Objective, layers: list[WeightLayer], batch: Batch) -> list[tuple]:
-    weights = [layer.weight for layer in layers]
-    return derivatives(objective.sum_loss(objective.prepared(batch)), weights, random_directions(weights))
-
-
-def _see_own_products(
-    objective: Objective, layers: list[WeightLayer], batch: Batch, see: Callable[[int, torch.Tensor], None]
-) -> None:
-    weights = [layer.weight for layer in layers]
-    with_little_memory(lambda: see_products(objective.sum_loss(objective.prepared(batch)), weights, see))
-
-
-def effect(found: list[torch.Tensor], exact: list[torch.Tensor]) -> float:
-    """Compare Hessian-vector products.
-
-    Args:
-        found: Each layer's part.
-        exact: The same in float64.
+        distances: Of each layer's part from that in float64.
 
     Returns:
         The largest difference over layers, relative to that layer's part (or a thousandth of the largest part).
     """
-    return _effect(*zip(*map(_distance, found, exact), strict=True))
+    floor = 1e-3 * max(part.size for part in distances)
+    return max(part.difference / max(part.size, floor, 1e-300) for part in distances)
 
 
-@contextlib.contextmanager
-def _in_double(objective: Objective, layers: list[WeightLayer]) -> Generator[Objective]:
-    with measuring(objective.model, layers, torch.float64) as cast_to, _ConvolutionsAsProducts():
-        yield Objective(objective.model, objective.loss, cast_to)
+def see_in_double(
+    objective: Objective,
+    layers: list[WeightLayer],
+    directions: list[torch.Tensor],
+    batch: Batch,
+    see_gradient: See,
+    see_product: See,
+) -> bool:
+    """Differentiate the user's own loss twice in float64; see `see_derivatives`. What has been seen may come again.
+
+    Args:
+        objective: The user's network and loss, while it is being measured.
+        layers: The layers.
+        directions: One for each, in the precision at hand.
+        batch: A micro-batch, prepared or as it came.
+        see_gradient: Called with each layer's place and gradient, float64.
+        see_product: Likewise with its Hessian-vector product.
+
+    Returns:
+        Whether the network runs in float64.
+    """
+    try:
+        with measuring(objective.model, layers, torch.float64) as cast_to, _ConvolutionsAsProducts():
+            in_double = Objective(objective.model, objective.loss, cast_to)
+            _see_own(in_double, layers, directions, batch, see_gradient, see_product)
+    except (InputError, IndexError, TypeError, ValueError):  # bound to its precision
+        return False
+    return True
 
 
-def _distance(found: torch.Tensor, exact: torch.Tensor) -> tuple[float, float]:
-    return (found.double() - exact).norm().item(), exact.norm().item()
+def _see_own(objective: Objective, layers: list[WeightLayer], directions: list, batch: Batch, *see: See) -> None:
+    weights = [layer.weight for layer in layers]
+    with_little_memory(
+        lambda: see_derivatives(objective.sum_loss(objective.prepared(batch)), weights, directions, *see)
+    )
 
 
-def _effect(differences: Collection[float], sizes: Collection[float]) -> float:
-    floor = 1e-3 * max(sizes)
-    return max(d / max(size, floor, 1e-300) for d, size in zip(differences, sizes, strict=True))
+def _look_away(place: int, gradient: torch.Tensor) -> None:
+    pass
 
 
 class _ConvolutionsAsProducts(TorchFunctionMode):

@@ -8,8 +8,43 @@ import torch
 from layercurv.curvature.directions import gradients_of
 from layercurv.curvature.objective import told
 
+See = Callable[[int, torch.Tensor], None]
 
-def derivatives(total: torch.Tensor, weights: list, directions: list[torch.Tensor]) -> list[tuple]:
+
+def see_derivatives(
+    total: torch.Tensor,
+    weights: list[torch.Tensor | None],
+    directions: list[torch.Tensor],
+    see_gradient: See,
+    see_product: See,
+) -> None:
+    """Show gradient and Hessian-vector product weight by weight, and keep neither.
+
+    Args:
+        total: The loss.
+        weights: In which; None for one that takes no part, and is not shown.
+        directions: One for each weight, of its shape.
+        see_gradient: Called with each weight's place and gradient, in any order; zeros where nothing depends on it.
+        see_product: Likewise with the product of the Hessian in all weights with all directions.
+
+    Raises:
+        InputError: If autograd fails.
+    """
+    slopes = []
+
+    def differentiate(place: int, gradient: torch.Tensor) -> None:
+        see_gradient(place, gradient.detach())
+        if gradient.requires_grad:
+            slopes.append(_Slope.apply(gradient, directions[place]))
+
+    _backpropagate(total, weights, differentiate, create_graph=True)
+    with told("double backpropagation failed"):
+        _backpropagate(sum(slopes, torch.zeros(())), weights, see_product)
+
+
+def derivatives(
+    total: torch.Tensor, weights: list[torch.Tensor | None], directions: list[torch.Tensor]
+) -> list[tuple[torch.Tensor, torch.Tensor]]:
     """Differentiate a loss twice.
 
     Args:
@@ -19,50 +54,15 @@ def derivatives(total: torch.Tensor, weights: list, directions: list[torch.Tenso
 
     Returns:
         Gradient and product for each weight; zeros where there is nothing to differentiate.
+
+    Raises:
+        InputError: If autograd fails.
     """
-    used = [weight for weight in weights if weight is not None]
-    along = [direction for weight, direction in zip(weights, directions, strict=True) if weight is not None]
-    gradients, products = gradients_of(total, used, create_graph=True), [None] * len(used)
-    followed = [(g, d) for g, d in zip(gradients, along, strict=True) if _is_followed(g)]
-    if followed:
-        with told("double backpropagation failed"):
-            products = torch.autograd.grad([g for g, _ in followed], used, [d for _, d in followed], allow_unused=True)
-    pairs = zip(gradients, products, strict=True)
-    found = [(None, None) if weight is None else next(pairs) for weight in weights]
+    found: tuple[dict[int, torch.Tensor], ...] = ({}, {})
+    see_derivatives(total, weights, directions, *(of.__setitem__ for of in found))
     return [
-        tuple(torch.zeros_like(d) if x is None else x.detach() for x in pair)
-        for pair, d in zip(found, directions, strict=True)
+        tuple(of[place] if place in of else torch.zeros_like(d) for of in found) for place, d in enumerate(directions)
     ]
-
-
-def see_products(total: torch.Tensor, weights: list[torch.Tensor], see: Callable[[int, torch.Tensor], None]) -> None:
-    """Show the Hessian-vector product along the random direction weight by weight: neither it nor gradients are kept.
-
-    Args:
-        total: The loss.
-        weights: In which; leaves of its graph.
-        see: Called with each weight's place and product, in any order.
-    """
-    unseen = set(range(len(weights)))
-
-    def hand_on(place: int, product: torch.Tensor) -> torch.Tensor:
-        unseen.remove(place)
-        see(place, product)
-        return product.new_zeros(()).expand_as(product)  # what autograd keeps in its place
-
-    gradients = gradients_of(total, weights, create_graph=True)
-    slope = sum(_Slope.apply(g, place) for place, g in enumerate(gradients) if _is_followed(g))
-    del gradients
-    hooks = [weight.register_hook(functools.partial(hand_on, place)) for place, weight in enumerate(weights)]
-    try:
-        if isinstance(slope, torch.Tensor):
-            with told("double backpropagation failed"):
-                torch.autograd.grad(slope, weights, allow_unused=True)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    for place in unseen:
-        see(place, torch.zeros_like(weights[place]))
 
 
 def random_directions(weights: list[torch.Tensor]) -> list[torch.Tensor]:
@@ -74,26 +74,39 @@ def random_directions(weights: list[torch.Tensor]) -> list[torch.Tensor]:
     Returns:
         One tensor for each, of its shape and dtype.
     """
-    return [_random_direction(place, weight) for place, weight in enumerate(weights)]
+    generator = torch.Generator().manual_seed(0)
+    drawn = (torch.randn(w.shape, generator=generator, dtype=torch.float32) for w in weights)
+    return [(d / d.norm().clamp_min(1e-30)).to(w) for d, w in zip(drawn, weights, strict=True)]
 
 
-def _random_direction(place: int, like: torch.Tensor) -> torch.Tensor:
-    d = torch.randn(like.shape, generator=torch.Generator().manual_seed(place), dtype=torch.float32)
-    return (d / d.norm().clamp_min(1e-30)).to(like)
+def _backpropagate(total: torch.Tensor, weights: list, see: See, create_graph: bool = False) -> None:
+    used = {place: weight for place, weight in enumerate(weights) if weight is not None}
+    unseen = set(used)
+
+    def hand_on(place: int, gradient: torch.Tensor) -> torch.Tensor:
+        unseen.discard(place)
+        gradient = gradient.to_dense()
+        see(place, gradient)
+        return gradient.new_zeros(()).expand_as(gradient)  # what autograd keeps in its place
+
+    hooks = [weight.register_hook(functools.partial(hand_on, place)) for place, weight in used.items()]
+    try:
+        gradients_of(total, list(used.values()), create_graph)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    for place in unseen:
+        see(place, torch.zeros_like(used[place]))
 
 
 class _Slope(torch.autograd.Function):
-    """A gradient's product with its random direction, which is drawn again when it is differentiated: none is kept."""
+    """A gradient's product with a direction, whose own graph holds neither the gradient nor a copy of the direction."""
 
     @staticmethod
-    def forward(ctx, gradient: torch.Tensor, place: int) -> torch.Tensor:
-        ctx.place, ctx.like = place, gradient.new_empty(()).expand_as(gradient)
-        return (gradient * _random_direction(place, gradient)).sum()
+    def forward(ctx, gradient: torch.Tensor, direction: torch.Tensor) -> torch.Tensor:
+        ctx.direction, ctx.dtype = direction, gradient.dtype
+        return (gradient * direction).sum()
 
     @staticmethod
     def backward(ctx, factor: torch.Tensor) -> tuple[torch.Tensor, None]:
-        return factor * _random_direction(ctx.place, ctx.like), None
-
-
-def _is_followed(gradient: torch.Tensor | None) -> bool:
-    return gradient is not None and gradient.requires_grad
+        return factor * ctx.direction.to(ctx.dtype), None
