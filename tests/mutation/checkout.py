@@ -78,7 +78,7 @@ def _with_number(text: str) -> Callable[[Path, Path], None]:
 
 
 ATTACKS = {
-    "122 times to 922 times": ("README.md", _text("122", "922")),
+    "57 times to 957 times": ("README.md", _text("takes 57 times", "takes 957 times")),
     "README turned round": ("README.md", _text("Sampling noise", "Nothing but signal")),
     "EXPERIMENTS changed": ("EXPERIMENTS.md", _text("peak rate 0.1", "peak rate 0.3")),
     "report's text": ("layercurv/page/page.html", _text("measured exactly", "estimated")),
