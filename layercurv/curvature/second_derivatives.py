@@ -80,23 +80,27 @@ def random_directions(weights: list[torch.Tensor]) -> list[torch.Tensor]:
 
 
 def _backpropagate(total: torch.Tensor, weights: list, see: See, create_graph: bool = False) -> None:
-    used = {place: weight for place, weight in enumerate(weights) if weight is not None}
-    unseen = set(used)
+    places: dict[torch.Tensor, list[int]] = {}  # of each weight; tensors are told apart by identity
+    for place, weight in enumerate(weights):
+        if weight is not None:
+            places.setdefault(weight, []).append(place)
+    unseen = set(places)
 
-    def hand_on(place: int, gradient: torch.Tensor) -> torch.Tensor:
-        unseen.discard(place)
+    def hand_on(weight: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+        unseen.discard(weight)
         gradient = gradient.to_dense()
-        see(place, gradient)
+        for place in places[weight]:
+            see(place, gradient)
         return gradient.new_zeros(()).expand_as(gradient)  # what autograd keeps in its place
 
-    hooks = [weight.register_hook(functools.partial(hand_on, place)) for place, weight in used.items()]
+    hooks = [weight.register_hook(functools.partial(hand_on, weight)) for weight in places]
     try:
-        gradients_of(total, list(used.values()), create_graph)
+        gradients_of(total, list(places), create_graph)
     finally:
         for hook in hooks:
             hook.remove()
-    for place in unseen:
-        see(place, torch.zeros_like(used[place]))
+    for place in (place for weight in unseen for place in places[weight]):
+        see(place, torch.zeros_like(weights[place]))
 
 
 class _Slope(torch.autograd.Function):
