@@ -214,6 +214,7 @@ class _Study:
                 traced, self._planned = self._planned or self._network.record(batch), None
             except InputError as error:
                 return {}, dict.fromkeys(engines, str(error))
+            self.objective.weigh(traced.n_samples, len(traced.tape.output))
             failed |= self._unproven(traced, {name: e for name, e in engines.items() if name not in failed})
             by_ggn, by_tangent = ([name for name in of[engine] if name not in failed] for engine in FAST)
             if by_ggn:

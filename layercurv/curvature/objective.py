@@ -32,7 +32,7 @@ class Objective:
             cast_to: What `measuring` yields: the dtype of floating inputs, None to leave them.
         """
         self.model, self.loss, self._cast_to = model, loss, cast_to
-        self._shares: set[float] = set()  # targets per sample of the micro-batches counted so far
+        self.rows_per_sample: set[float] = set()  # of the outputs or targets of the micro-batches weighed so far
 
     def prepared(self, batch: Batch) -> Batch:
         """Make a micro-batch fit for differentiation.
@@ -74,26 +74,56 @@ class Objective:
         Raises:
             InputError: As for `sum_loss`; or if the micro-batches do not tell how much each weighs.
         """
-        total, n = self._evaluated(batch)
-        if isinstance(self.loss, BatchLoss) and batch.n_targets is not None:
-            self._shares.add(batch.n_targets / n)
-            if not self.loss.is_told(self._shares):
-                raise InputError(
-                    f"batches: cannot tell the number of samples of a {type(batch.raw).__name__}: its inputs have "
-                    f"length {n}, its targets (or last tensor) {batch.n_targets}; give the loss n_samples=, a function "
-                    "of the batch (see BatchLoss)"
-                )
+        total, n, n_rows = self._evaluated(batch)
+        self.weigh(n, n_rows)
         return total, n
 
-    def _evaluated(self, batch: Batch) -> tuple[torch.Tensor, int]:
+    def weigh(self, n: int, n_rows: int | None) -> None:
+        """Note how many rows one micro-batch of several has for each sample: the same number in all, or N is a guess.
+
+        Args:
+            n: Its samples.
+            n_rows: Of the network's output, or of the targets where the loss sees the batch as it is; None if unknown.
+
+        Raises:
+            InputError: If the micro-batches do not tell how much each weighs.
+        """
+        if n_rows is not None:
+            self.require_told({*self.rows_per_sample, n_rows / n})
+
+    def require_told(self, rows_per_sample: set[float]) -> None:
+        """Raise if micro-batches do not tell how much each weighs.
+
+        Args:
+            rows_per_sample: What was noted of each of them; kept.
+
+        Raises:
+            InputError: If so.
+        """
+        self.rows_per_sample = rows_per_sample
+        if isinstance(self.loss, BatchLoss) and not self.loss.is_told(rows_per_sample):
+            raise InputError(
+                "batches: cannot tell the number of samples of a micro-batch: its first tensor and its last (or its "
+                f"targets) differ in length, by a factor of {_listed(rows_per_sample)}; give the loss n_samples=, a "
+                "function of the batch (see BatchLoss)"
+            )
+        if not isinstance(self.loss, BatchLoss) and len(rows_per_sample) > 1:
+            raise InputError(
+                "batches: cannot tell the number of samples of a micro-batch: for each row of its inputs the network "
+                f"returns {_listed(rows_per_sample)} rows, so inputs and outputs weigh the micro-batches differently; "
+                "return outputs with the samples on the first axis, or use BatchLoss with n_samples="
+            )
+
+    def _evaluated(self, batch: Batch) -> tuple[torch.Tensor, int, int | None]:
         torch.clear_autocast_cache()  # of a network with autocast inside: casts of weights that were others then
         with told(f"{type(self.model).__name__}: network or loss failed on a micro-batch"):
             batch = batch.map(copied)
             if isinstance(self.loss, BatchLoss):
-                total, n = self.loss.batch_sum(self.model, batch), self.loss.n_samples(batch)
+                total, n, n_rows = self.loss.batch_sum(self.model, batch), self.loss.n_samples(batch), batch.n_targets
             else:
                 outputs = network_output(self.model, batch)
-                total, n = self.of_outputs(outputs, batch), batch.counted(len(outputs))
+                n_rows = len(outputs)
+                total, n = self.of_outputs(outputs, batch), batch.counted(n_rows)
         if not isinstance(total, torch.Tensor) or total.numel() != 1 or not total.is_floating_point():
             got = f"shape {tuple(total.shape)}" if isinstance(total, torch.Tensor) else type(total).__name__
             raise InputError(f"loss: expected one real number, got {got}")
@@ -102,7 +132,7 @@ class Objective:
                 "the loss is NaN or infinite; check inputs, targets and weights (the network's output holds NaN or "
                 "infinity, or no target counts)"
             )
-        return total.reshape(()), n
+        return total.reshape(()), n, n_rows
 
     def of_outputs(self, outputs: torch.Tensor, batch: Batch) -> torch.Tensor:
         """Evaluate the loss of given outputs.
@@ -230,6 +260,10 @@ def told(what: str) -> Generator[None]:
             raise
         message = (str(error).strip().splitlines() or [""])[0]
         raise InputError(f"{what}: {type(error).__name__}: {message}") from error
+
+
+def _listed(factors: set[float]) -> str:
+    return " and ".join(f"{factor:g}" for factor in sorted(factors))
 
 
 class RandomNumbers:

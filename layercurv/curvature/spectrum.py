@@ -9,6 +9,7 @@ A product with one costs one double backward pass (Hessian), or one forward and 
 micro-batch. Needs the package `curvlinops-for-pytorch`.
 """
 
+import functools
 import math
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
@@ -28,7 +29,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from layercurv.curvature.batches import Batch, as_batches
 from layercurv.curvature.losses import CrossEntropy, Loss, SquaredError, as_loss
 from layercurv.curvature.measuring import require_eval_mode
-from layercurv.curvature.objective import network_output
+from layercurv.curvature.objective import Objective, network_output
 from layercurv.curvature.precision import full_precision
 from layercurv.errors import InputError, choose
 
@@ -221,9 +222,10 @@ def curvature_matrix(
     require_eval_mode(model)
     operator, mean = choose("curvature matrix", matrix, MATRICES)
     chosen = _matching_parameters(model, [parameters] if isinstance(parameters, str) else parameters)
-    outputs = _Outputs(model)
-    criterion = mean(as_loss(loss))
-    data = [({_BATCH: batch, _SIZE: _n_samples(outputs, batch)}, _targets(batch)) for batch in as_batches(batches)]
+    outputs, objective = _Outputs(model), Objective(model, as_loss(loss))
+    criterion = mean(objective.loss)
+    sizes = functools.partial(_n_samples, outputs, objective)
+    data = [({_BATCH: batch, _SIZE: sizes(batch)}, _targets(batch)) for batch in as_batches(batches)]
     options = {"check_deterministic": False, "batch_size_fn": lambda given: given[_SIZE]}
     made = operator(outputs, criterion, list(chosen.values()), data, **options)
     return CurvatureMatrix(made, chosen)
@@ -235,11 +237,14 @@ def _targets(batch: Batch) -> torch.Tensor:
     return batch.targets
 
 
-def _n_samples(outputs: "_Outputs", batch: Batch) -> int:
-    if batch.n_targets == batch.n_samples:
-        return batch.n_samples
-    with torch.no_grad():
-        return batch.counted(len(outputs({_BATCH: batch})))
+def _n_samples(outputs: "_Outputs", objective: Objective, batch: Batch) -> int:
+    n_rows = batch.n_samples
+    if batch.n_targets != n_rows:
+        with torch.no_grad():
+            n_rows = len(outputs({_BATCH: batch}))
+    n = batch.counted(n_rows)
+    objective.weigh(n, n_rows)
+    return n
 
 
 def _matching_parameters(model: nn.Module, patterns: Sequence[str]) -> dict[str, nn.Parameter]:

@@ -228,7 +228,9 @@ class Measurement:
             objective = Objective(self.model, self.loss, cast_to)
             batches = [objective.prepared(as_batch(batch)) for batch in self.processes.share]
             mine = [(float(total), n) for total, n in map(objective.counted_loss, batches)]
-        return [part for parts in self.exchange.gathered(mine) for part in parts]
+        found = self.exchange.gathered((mine, objective.rows_per_sample))
+        objective.require_told(set().union(*(rows_per_sample for _, rows_per_sample in found)))
+        return [part for parts, _ in found for part in parts]
 
     def _without_factors(self, saved: Resumable) -> dict[str, str]:
         # Layer name to why it has no Kronecker factors: its samples cannot be told apart.

@@ -25,6 +25,14 @@ def time_first():
     return [(drawn(5, n, 4), classes(n)) for n in SIZES]
 
 
+def one_step(*sizes):
+    return [(drawn(1, n, 4), classes(n)) for n in sizes]
+
+
+def words(*shapes):
+    return [(drawn(*shape, 4), classes(shape[0] * shape[1])) for shape in shapes]
+
+
 def graphs():
     owners = torch.tensor([[0, 0, 0, 1, 1, 1, 2, 2, 3], [0, 0, 0, 0, 0, 0, 1, 1, 1]])
     edges = torch.arange(40).reshape(2, 20) * 5 % 9
@@ -77,6 +85,7 @@ def n_targets(batch):
 
 GRAPH = net(passed_on, a=linear(), b=linear(4, 4), head=linear(4, C))
 BY_TIME = net(lambda n, x: n.head(n.a(x).tanh().mean(0)), a=linear(), head=linear(4, C))
+FLAT = net(lambda n, x: n.head(n.a(x).tanh().cumsum(1)).flatten(0, 1), a=linear(), head=linear(4, C))
 PACKED = net(
     lambda n, x: n.head(n.rnn(x)[1][0]), rnn=lambda: nn.GRU(4, 4, batch_first=True), head=lambda: nn.Linear(4, C)
 )
@@ -123,6 +132,11 @@ CASES = [
         of_sums,
         n_samples=lambda b: len(b[0]),
     ),
+    Case("counted/one_step", BY_TIME, lambda: one_step(6, 6), own=of_sums, n_samples=lambda b: 1),
+    Case("counted/ragged_step", BY_TIME, lambda: one_step(6, 3), refused="cannot tell the number of samples"),
+    Case("counted/words", FLAT, lambda: words((3, 4), (1, 4)), own=of_sums, n_samples=lambda b: len(b[0])),
+    Case("counted/words_by_time", FLAT, lambda: words((4, 6), (4, 3)), refused="cannot tell the number of samples"),
+    Case("counted/ragged_words", FLAT, lambda: words((3, 4), (3, 2)), refused="return outputs with the samples on"),
     Case("counted/graphs", GRAPH, graphs, own=of_graphs, n_samples=n_targets),
     Case(
         "counted/edges",
