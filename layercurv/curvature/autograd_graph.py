@@ -11,7 +11,7 @@ def weights_behind_custom_functions(output: torch.Tensor) -> dict[torch.Tensor, 
     estimators, reentrant checkpoints and compiled parts are of this kind.
 
     Args:
-        output: A network's output.
+        output: A network's output, or a loss.
 
     Returns:
         Weight to reason.
@@ -23,6 +23,21 @@ def weights_behind_custom_functions(output: torch.Tensor) -> dict[torch.Tensor, 
             leaves = (getattr(behind, "variable", None) for behind in _nodes(node))
             found |= {leaf: reason for leaf in leaves if leaf is not None}
     return found
+
+
+def is_once_differentiable(gradient: torch.Tensor) -> bool:
+    """Tell whether a custom function on the way refuses to be differentiated again.
+
+    Autograd itself says so only where it comes across that function again; elsewhere it silently takes the second
+    derivative for zero.
+
+    Args:
+        gradient: A gradient that has a graph.
+
+    Returns:
+        Whether any is marked `once_differentiable`.
+    """
+    return any(node.name() == "torch::autograd::Error" for node in _nodes(gradient.grad_fn))
 
 
 def _nodes(start) -> set:

@@ -13,6 +13,11 @@ import torch
 from torch import nn
 
 from layercurv.curvature.batches import as_batches
+from layercurv.curvature.custom_functions import (
+    behind_custom_functions,
+    require_twice_differentiable,
+    warn_if_unseen,
+)
 from layercurv.curvature.directions import JointDirections, as_directions, gradients_of
 from layercurv.curvature.layer_curvature import LayerCurvature
 from layercurv.curvature.layers import WeightLayer
@@ -56,7 +61,7 @@ def double_backward_curvature(
         for name, given in joint.items()
     }
     sums = {name: [0.0] * len(parts[0][1]) for name, parts in moves.items()}
-    used, n_samples = set(), 0
+    used, n_samples, behind = set(), 0, {}
     with measuring(model, layers) as cast_to:
         objective, weights = Objective(model, as_loss(loss), cast_to), [layer.weight for layer in layers]
         for batch in map(objective.prepared, as_batches(batches)):
@@ -65,12 +70,17 @@ def double_backward_curvature(
             objective.require_deterministic(batch, total, random_numbers.were_drawn())
             # Of the mean: that is what a hook that cuts gradients off sees of the user's own loss.
             gradients = dict(zip(by_name, gradients_of(total / n, weights, create_graph=True), strict=True))
+            found = behind_custom_functions(total, layers)
+            require_twice_differentiable(gradients, found)
+            behind |= dict.fromkeys(found, batch)
             used |= {name for name, gradient in gradients.items() if gradient is not None}
             for name, parts in moves.items():
                 for k in range(len(sums[name])):
                     sums[name][k] += n * _curvature(gradients, parts, k)
             n_samples += n
             del gradients, total
+        if behind:
+            warn_if_unseen(objective, [by_name[name] for name in behind], next(iter(behind.values())))
     for name, parts in moves.items():
         for layer, _ in parts:
             if layer.name not in used:

@@ -27,9 +27,11 @@ from torch.func import grad
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from layercurv.curvature.batches import Batch, as_batches
+from layercurv.curvature.custom_functions import require_seen
+from layercurv.curvature.layers import parameters as parameters_of
 from layercurv.curvature.losses import CrossEntropy, Loss, SquaredError, as_loss
 from layercurv.curvature.measuring import require_eval_mode
-from layercurv.curvature.objective import Objective, network_output
+from layercurv.curvature.objective import Objective, network_output, told
 from layercurv.curvature.precision import full_precision
 from layercurv.errors import InputError, choose
 
@@ -222,10 +224,12 @@ def curvature_matrix(
     require_eval_mode(model)
     operator, mean = choose("curvature matrix", matrix, MATRICES)
     chosen = _matching_parameters(model, [parameters] if isinstance(parameters, str) else parameters)
-    outputs, objective = _Outputs(model), Objective(model, as_loss(loss))
+    outputs, objective, batches = _Outputs(model), Objective(model, as_loss(loss)), as_batches(batches)
+    if matrix == "hessian":
+        require_seen(model, objective.loss, parameters_of(model, list(chosen)), batches.first())
     criterion = mean(objective.loss)
     sizes = functools.partial(_n_samples, outputs, objective)
-    data = [({_BATCH: batch, _SIZE: sizes(batch)}, _targets(batch)) for batch in as_batches(batches)]
+    data = [({_BATCH: batch, _SIZE: sizes(batch)}, _targets(batch)) for batch in batches]
     options = {"check_deterministic": False, "batch_size_fn": lambda given: given[_SIZE]}
     made = operator(outputs, criterion, list(chosen.values()), data, **options)
     return CurvatureMatrix(made, chosen)
@@ -258,7 +262,7 @@ def _matching_parameters(model: nn.Module, patterns: Sequence[str]) -> dict[str,
 @contextmanager
 def _differentiable_twice() -> Generator[None]:
     # Fused attention has no second derivatives and no forward mode.
-    with sdpa_kernel(SDPBackend.MATH), full_precision():
+    with sdpa_kernel(SDPBackend.MATH), full_precision(), told("a product with the curvature matrix failed"):
         yield
 
 

@@ -163,3 +163,25 @@ def test_a_loss_whose_labels_cannot_be_drawn_has_no_fisher_matrix():
     case, own = make("deep_linear"), type("Own", (SquaredError,), {})()
     with pytest.raises(InputError, match="use empirical_fisher or ggn"):
         curvature_matrix(case.model, own, [case.batch], "fisher")
+
+
+def test_micro_batches_weigh_by_their_outputs_where_inputs_hold_time_first():
+    class ByTime(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            self.a, self.head = torch.nn.Linear(4, 3).double(), torch.nn.Linear(3, 2).double()
+
+        def forward(self, x):
+            return self.head(self.a(x).tanh().mean(0))
+
+    model = ByTime().eval()
+    sizes = (10, 5, 3)
+    x, y = torch.randn(5, sum(sizes), 4, dtype=torch.float64), torch.arange(sum(sizes)) % 2
+    parts = list(zip(x.split(sizes, dim=1), y.split(sizes), strict=True))
+    found = curvature_matrix(model, CrossEntropy(), parts, "hessian").top(3)
+    flat, outputs = flat_outputs(Case("by_time", model, CrossEntropy(), x, y), "*")
+    hessian = jacrev(jacrev(lambda v: torch.nn.functional.cross_entropy(outputs(v), y)))(flat)
+    assert_close(found.values, torch.linalg.eigvalsh(hessian).flip(0)[:3], 1e-8)
+    with pytest.raises(InputError, match="cannot tell the number of samples"):
+        curvature_matrix(model, CrossEntropy(), [(x[:1, :6], y[:6]), (x[:1, :3], y[:3])], "hessian")
