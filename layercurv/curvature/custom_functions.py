@@ -137,7 +137,7 @@ def _moved_gradients(objective: Objective, weights: list, directions: list, batc
     try:
         with torch.no_grad():
             for w, direction in zip(weights, directions, strict=True):
-                w.add_(direction, alpha=step)
+                w.add_(direction.tensor(w.dtype, step))
         found = gradients_of(_loss(objective, batch), weights)
     finally:
         with torch.no_grad():

@@ -27,9 +27,9 @@ from layercurv.curvature.layers import WeightLayer
 from layercurv.curvature.losses import OutputLoss
 from layercurv.curvature.objective import Objective, told
 from layercurv.curvature.recompute import with_little_memory
-from layercurv.curvature.rounding import WORTH_A_WARNING, Distance, effect, loses_digits, see_in_double
+from layercurv.curvature.rounding import WORTH_A_WARNING, Distance, effect, loses_digits, see_in_double, sketch
 from layercurv.curvature.rules import moving_leaves, unsupported
-from layercurv.curvature.second_derivatives import derivatives, random_directions, see_derivatives
+from layercurv.curvature.second_derivatives import RandomDirection, random_directions, see_derivatives
 from layercurv.curvature.tangent import Linearization
 from layercurv.curvature.tape import Tape
 from layercurv.curvature.traced import TracedBatch, TracedNetwork
@@ -88,13 +88,12 @@ def prove(
     try:
         few = _few_samples(objective, layers, traced)
         directions = random_directions([layer.weight for layer in layers])
-        replayed, taped = _of_tape(objective, few, layers, directions)
-        own = _Comparison(taped, directions)
+        own = _Comparison(directions)
+        replayed = _see_tape(objective, few, layers, directions, own)
         see = own.see_gradient, own.see_product
         if looks_in_double and loses_digits(layers) and see_in_double(objective, layers, directions, few.batch, *see):
             is_precise = effect(own.products.values()) <= WORTH_A_WARNING
             if is_precise and not own.differing(layers):
-                del taped
                 reason = _why_rules_fail(objective, few, layers, directions, own) if uses_rules else None
                 return Proof(dict.fromkeys(names, reason) if reason else {}, is_precise=True)
         is_long = any(operation.name == "attention" for operation in few.tape.operations)
@@ -119,19 +118,37 @@ def prove(
 
 
 class _Comparison:
-    """The derivatives of the user's own code beside those of the recorded operations; only norms of them are kept."""
+    """The derivatives of the user's own code beside those of the recorded operations; only sketches of them are kept."""
 
-    def __init__(self, taped: list[tuple[torch.Tensor, torch.Tensor]], directions: list[torch.Tensor]):
-        """Take what to compare with.
+    def __init__(self, directions: list[RandomDirection]):
+        """Begin.
 
         Args:
-            taped: Gradient and Hessian-vector product of each layer, by the recorded operations.
             directions: Of each layer.
         """
-        self._taped, self._directions = taped, directions
+        self._directions = directions
+        self._taped: tuple[dict[int, torch.Tensor], dict[int, torch.Tensor]] = ({}, {})
         self._gradients: dict[int, Distance] = {}
         self.products: dict[int, Distance] = {}  # by the layer's place
         self.along: dict[int, float] = {}  # the products' parts along the directions
+
+    def keep_gradient(self, place: int, gradient: torch.Tensor) -> None:
+        """Keep a gradient to compare with.
+
+        Args:
+            place: Of the layer.
+            gradient: By the recorded operations.
+        """
+        self._taped[0][place] = sketch(gradient)
+
+    def keep_product(self, place: int, product: torch.Tensor) -> None:
+        """Keep a product to compare with.
+
+        Args:
+            place: Of the layer.
+            product: By the recorded operations.
+        """
+        self._taped[1][place] = sketch(product)
 
     def see_gradient(self, place: int, gradient: torch.Tensor) -> None:
         """Compare a gradient.
@@ -140,7 +157,7 @@ class _Comparison:
             place: Of the layer.
             gradient: By the user's own code.
         """
-        self._gradients[place] = Distance.of(self._taped[place][0], gradient)
+        self._gradients[place] = self._distance(0, place, gradient)
 
     def see_product(self, place: int, product: torch.Tensor) -> None:
         """Compare a product.
@@ -149,8 +166,8 @@ class _Comparison:
             place: Of the layer.
             product: By the user's own code.
         """
-        self.products[place] = Distance.of(self._taped[place][1], product)
-        self.along[place] = (product * self._directions[place]).sum().item()
+        self.products[place] = self._distance(1, place, product)
+        self.along[place] = float(self._directions[place].along(product))
 
     def differing(self, layers: list[WeightLayer]) -> dict[str, str]:
         """Find where they are not the same.
@@ -165,29 +182,34 @@ class _Comparison:
             layer.name: "double backpropagation of the network itself gives other derivatives than the recorded "
             "operations"
             for place, layer in enumerate(layers)
-            if not self._is_same(place)
+            if not self._is_same(place, layer.weight.dtype)
         }
 
-    def _is_same(self, place: int) -> bool:
-        dtype, gradient, product = self._taped[place][0].dtype, self._gradients[place], self.products[place]
+    def _distance(self, order: int, place: int, derivative: torch.Tensor) -> Distance:
+        exact = sketch(derivative)
+        return Distance.of(self._taped[order].get(place, torch.zeros_like(exact)), exact)
+
+    def _is_same(self, place: int, dtype: torch.dtype) -> bool:
+        gradient, product = self._gradients[place], self.products[place]
         floor = 10 * torch.finfo(dtype).eps * gradient.size
         return _is_close(gradient.difference, gradient.size, dtype) and _is_close(
             product.difference, product.size + floor, dtype
         )
 
 
-def _of_tape(
-    objective: Objective, few: TracedBatch, layers: list[WeightLayer], directions: list[torch.Tensor]
-) -> tuple[torch.Tensor, list[tuple]]:
-    # The loss of the recorded operations, and its derivatives.
+def _see_tape(
+    objective: Objective, few: TracedBatch, layers: list[WeightLayer], directions: list, own: _Comparison
+) -> torch.Tensor:
+    # The loss of the recorded operations; its derivatives are shown to `own`.
     outputs, copies = _replayed(few.tape, few.batch, [layer.weight for layer in layers])
     with told("the loss fails on a part of the micro-batch"):
         total = objective.of_outputs(outputs, few.batch)
-    return total.detach(), derivatives(total, copies, directions)
+    see_derivatives(total, copies, directions, own.keep_gradient, own.keep_product)
+    return total.detach()
 
 
 def _why_rules_fail(
-    objective: Objective, few: TracedBatch, layers: list[WeightLayer], directions: list[torch.Tensor], own: _Comparison
+    objective: Objective, few: TracedBatch, layers: list[WeightLayer], directions: list, own: _Comparison
 ) -> str | None:
     # Of weights that take part and can be followed together.
     places = {layer.name: k for k, layer in enumerate(layers) if few.routes[layer.name].start is not None}
@@ -199,11 +221,12 @@ def _why_rules_fail(
         return None
     linear = Linearization(few, list(places), objective.loss, by_sample=False)
     with torch.no_grad():
-        found = linear.jointly({name: directions[k][None] for name, k in places.items()})
+        moved = {name: directions[k].tensor(layers[k].weight.dtype)[None] for name, k in places.items()}
+        found = linear.jointly(moved)
     h = float(found.ggn.sum() + found.bends.sum() + found.shared_bends.sum())
     expected = sum(own.along[k] for k in places.values())
     size = sum(own.products[k].size for k in places.values())  # the directions have length one
-    if _is_close(abs(h - expected), size, directions[0].dtype, few.tape.eps):
+    if _is_close(abs(h - expected), size, layers[0].weight.dtype, few.tape.eps):
         return None
     return f"the rules for operations give {h:.6g} along a random direction, double backpropagation {expected:.6g}"
 

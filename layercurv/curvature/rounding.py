@@ -14,10 +14,11 @@ from layercurv.curvature.layers import WeightLayer
 from layercurv.curvature.measuring import measuring
 from layercurv.curvature.objective import Objective
 from layercurv.curvature.recompute import with_little_memory
-from layercurv.curvature.second_derivatives import See, random_directions, see_derivatives
+from layercurv.curvature.second_derivatives import RandomDirection, See, random_directions, see_derivatives
 from layercurv.errors import InputError
 
 WORTH_A_WARNING = 0.002
+_N_PROBES = 16  # of a sketch
 
 
 def warn_if_imprecise(objective: Objective, layers: list[WeightLayer], batch: Batch) -> None:
@@ -55,11 +56,10 @@ def rounding_effect(objective: Objective, layers: list[WeightLayer], batch: Batc
     directions, found, distances = random_directions(weights), {}, {}
 
     def compare(place: int, exact: torch.Tensor) -> None:
-        if place in found:  # what has been compared comes again where it is differentiated again
-            distances[place] = Distance.of(found.pop(place), exact)
+        distances[place] = Distance.of(found[place], sketch(exact))
 
     def see_product(place: int, product: torch.Tensor) -> None:
-        found[place] = product
+        found[place] = sketch(product)
 
     try:
         few = batch.take([0]) if batch.n_samples > 1 else batch
@@ -83,6 +83,23 @@ def loses_digits(layers: list[WeightLayer]) -> bool:
     return any(layer.weight.dtype != torch.float64 for layer in layers)
 
 
+def sketch(tensor: torch.Tensor) -> torch.Tensor:
+    """Project a derivative at random, so that it need not be kept to be compared: lengths remain, to a quarter or so.
+
+    Args:
+        tensor: Any tensor, seen as a matrix [m, n].
+
+    Returns:
+        T P / sqrt(k), [m, k] float64: P of independent standard normal numbers, the same for all tensors of one shape;
+        T itself where it has no more columns than that.
+    """
+    matrix = tensor.detach().flatten(1) if tensor.dim() > 1 else tensor.detach().reshape(-1, 1)
+    if matrix.shape[1] <= _N_PROBES:
+        return matrix.double()
+    P = torch.randn(matrix.shape[1], _N_PROBES, generator=torch.Generator().manual_seed(0), dtype=torch.float32)
+    return (matrix @ P.to(matrix)).double() / _N_PROBES**0.5
+
+
 @dataclass(frozen=True)
 class Distance:
     """How far a layer's derivatives are from others, that count."""
@@ -95,8 +112,8 @@ class Distance:
         """Compare.
 
         Args:
-            found: The derivatives.
-            exact: Those that count, of the same shape.
+            found: The derivatives, or a sketch of them.
+            exact: The same of those that count.
 
         Returns:
             Norms of the difference, and of those that count.
@@ -120,7 +137,7 @@ def effect(distances: Collection[Distance]) -> float:
 def see_in_double(
     objective: Objective,
     layers: list[WeightLayer],
-    directions: list[torch.Tensor],
+    directions: list[RandomDirection],
     batch: Batch,
     see_gradient: See,
     see_product: See,
@@ -130,7 +147,7 @@ def see_in_double(
     Args:
         objective: The user's network and loss, while it is being measured.
         layers: The layers.
-        directions: One for each, in the precision at hand.
+        directions: One for each.
         batch: A micro-batch, prepared or as it came.
         see_gradient: Called with each layer's place and gradient, float64.
         see_product: Likewise with its Hessian-vector product.

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 
@@ -10,11 +11,62 @@ from layercurv.curvature.objective import told
 
 See = Callable[[int, torch.Tensor], None]
 
+_RANK = 2  # no quadratic form but zero vanishes on all matrices of rank two; of rank one, the minors do
+
+
+@dataclass(frozen=True)
+class RandomDirection:
+    """A direction of length one in a weight [m, ...], as the product of two thin matrices: L R^T in its matrix view."""
+
+    left: torch.Tensor  # L, [m, 2] float32
+    right: torch.Tensor  # R, [n, 2] float32
+    shape: torch.Size
+
+    @classmethod
+    def draw(cls, weight: torch.Tensor, generator: torch.Generator) -> "RandomDirection":
+        """Draw one.
+
+        Args:
+            weight: The weight.
+            generator: Of the random numbers, on the CPU.
+
+        Returns:
+            The direction, on the weight's device.
+        """
+        m, n = _matrix_shape(weight)
+        L, R = (torch.randn(size, _RANK, generator=generator, dtype=torch.float32) for size in (m, n))
+        length = ((L.T @ L) * (R.T @ R)).sum().sqrt().clamp_min(1e-30)
+        return cls((L / length).to(weight.device), R.to(weight.device), weight.shape)
+
+    def tensor(self, dtype: torch.dtype, length: float | torch.Tensor = 1.0) -> torch.Tensor:
+        """Multiply it out.
+
+        Args:
+            dtype: Of the result.
+            length: Of the result.
+
+        Returns:
+            The direction, of the weight's shape.
+        """
+        return (self.left.to(dtype) * length @ self.right.to(dtype).T).reshape(self.shape)
+
+    def along(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Take a tensor's product with it, <D, T>.
+
+        Args:
+            tensor: T, of the weight's shape.
+
+        Returns:
+            A scalar of T's dtype.
+        """
+        matrix = tensor.reshape(len(self.left), len(self.right))
+        return ((matrix @ self.right.to(tensor.dtype)) * self.left.to(tensor.dtype)).sum()
+
 
 def see_derivatives(
     total: torch.Tensor,
     weights: list[torch.Tensor | None],
-    directions: list[torch.Tensor],
+    directions: list[RandomDirection],
     see_gradient: See,
     see_product: See,
 ) -> None:
@@ -23,7 +75,7 @@ def see_derivatives(
     Args:
         total: The loss.
         weights: In which; None for one that takes no part, and is not shown.
-        directions: One for each weight, of its shape.
+        directions: One for each weight.
         see_gradient: Called with each weight's place and gradient, in any order; zeros where nothing depends on it.
         see_product: Likewise with the product of the Hessian in all weights with all directions.
 
@@ -43,14 +95,14 @@ def see_derivatives(
 
 
 def derivatives(
-    total: torch.Tensor, weights: list[torch.Tensor | None], directions: list[torch.Tensor]
+    total: torch.Tensor, weights: list[torch.Tensor | None], directions: list[RandomDirection]
 ) -> list[tuple[torch.Tensor, torch.Tensor]]:
     """Differentiate a loss twice.
 
     Args:
         total: The loss.
         weights: In which; None for one that takes no part.
-        directions: One for each weight, of its shape.
+        directions: One for each weight.
 
     Returns:
         Gradient and product for each weight; zeros where there is nothing to differentiate.
@@ -60,23 +112,24 @@ def derivatives(
     """
     found: tuple[dict[int, torch.Tensor], ...] = ({}, {})
     see_derivatives(total, weights, directions, *(of.__setitem__ for of in found))
+    dtype = total.dtype
     return [
-        tuple(of[place] if place in of else torch.zeros_like(d) for of in found) for place, d in enumerate(directions)
+        tuple(of[place] if place in of else torch.zeros(d.shape, dtype=dtype, device=d.left.device) for of in found)
+        for place, d in enumerate(directions)
     ]
 
 
-def random_directions(weights: list[torch.Tensor]) -> list[torch.Tensor]:
-    """Draw a direction of length one in each weight, the same at every call and in every precision.
+def random_directions(weights: list[torch.Tensor]) -> list[RandomDirection]:
+    """Draw a direction in each weight, the same at every call and in every precision.
 
     Args:
         weights: The weights.
 
     Returns:
-        One tensor for each, of its shape and dtype.
+        One for each.
     """
     generator = torch.Generator().manual_seed(0)
-    drawn = (torch.randn(w.shape, generator=generator, dtype=torch.float32) for w in weights)
-    return [(d / d.norm().clamp_min(1e-30)).to(w) for d, w in zip(drawn, weights, strict=True)]
+    return [RandomDirection.draw(weight, generator) for weight in weights]
 
 
 def _backpropagate(total: torch.Tensor, weights: list, see: See, create_graph: bool = False) -> None:
@@ -107,10 +160,15 @@ class _Slope(torch.autograd.Function):
     """A gradient's product with a direction, whose own graph holds neither the gradient nor a copy of the direction."""
 
     @staticmethod
-    def forward(ctx, gradient: torch.Tensor, direction: torch.Tensor) -> torch.Tensor:
+    def forward(ctx, gradient: torch.Tensor, direction: RandomDirection) -> torch.Tensor:
         ctx.direction, ctx.dtype = direction, gradient.dtype
-        return (gradient * direction).sum()
+        return direction.along(gradient)
 
     @staticmethod
     def backward(ctx, factor: torch.Tensor) -> tuple[torch.Tensor, None]:
-        return factor * ctx.direction.to(ctx.dtype), None
+        return ctx.direction.tensor(ctx.dtype, factor), None
+
+
+def _matrix_shape(weight: torch.Tensor) -> tuple[int, int]:
+    rows = weight.shape[0] if weight.dim() > 1 else 1
+    return rows, weight.numel() // max(rows, 1)

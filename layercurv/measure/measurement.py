@@ -220,7 +220,7 @@ class Measurement:
             total = objective.sum_loss(objective.prepared(as_batch(self.batches[0])))
             found = [None if g is None else g.to_dense() for g in gradients_of(total, weights)]
             pairs = list(zip(found, random_directions(weights), strict=True))
-        return [(0.0, 0.0) if g is None else (float((g * d).sum()), float(g.norm() * d.norm())) for g, d in pairs]
+        return [(0.0, 0.0) if g is None else (float(d.along(g)), float(g.norm())) for g, d in pairs]
 
     def _losses(self) -> list[tuple[float, int]]:
         # Of each micro-batch: the sum of its losses, and its samples.
