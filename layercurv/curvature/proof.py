@@ -118,7 +118,7 @@ def prove(
 
 
 class _Comparison:
-    """The derivatives of the user's own code beside those of the recorded operations; only sketches of them are kept."""
+    """Derivatives of the user's own code beside those of the recorded operations; only sketches of them are kept."""
 
     def __init__(self, directions: list[RandomDirection]):
         """Begin.
