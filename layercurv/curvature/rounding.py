@@ -1,5 +1,6 @@
 """How much the precision of the weights loses: second derivatives against those in float64, on a sample or two."""
 
+import logging
 import warnings
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from layercurv.curvature.recompute import with_little_memory
 from layercurv.curvature.second_derivatives import RandomDirection, See, random_directions, see_derivatives
 from layercurv.errors import InputError
 
+_LOG = logging.getLogger(__name__)
+
 WORTH_A_WARNING = 0.002
 _N_PROBES = 16  # of a sketch
 
@@ -29,9 +32,12 @@ def warn_if_imprecise(objective: Objective, layers: list[WeightLayer], batch: Ba
         layers: The layers.
         batch: A micro-batch as it came.
     """
-    found = rounding_effect(objective, layers, batch)
-    if found is not None and found > WORTH_A_WARNING:
-        dtype = str(layers[0].weight.dtype).removeprefix("torch.")
+    if not loses_digits(layers):
+        return
+    found, dtype = rounding_effect(objective, layers, batch), str(layers[0].weight.dtype).removeprefix("torch.")
+    if found is None:
+        _LOG.warning("the network does not run in float64: nobody knows what %s does to its curvature", dtype)
+    elif found > WORTH_A_WARNING:
         warnings.warn(
             f"curvature measured in {dtype} is off by about {found:.1%} from float64 on the first sample, by what "
             "the network computes in low precision; measure model.double() for more",
@@ -48,25 +54,27 @@ def rounding_effect(objective: Objective, layers: list[WeightLayer], batch: Batc
         batch: A micro-batch as it came.
 
     Returns:
-        The largest relative difference over layers; None in float64, and where the network does not run in float64.
+        The largest relative difference over layers; None where the network does not run in float64.
     """
-    if not loses_digits(layers):
-        return None
+    firsts = [batch.take([0]), batch] if batch.n_samples > 1 else [batch]  # all where one alone is refused
+    return next((e for e in (_effect(objective, layers, first) for first in firsts) if e is not None), None)
+
+
+def _effect(objective: Objective, layers: list[WeightLayer], batch: Batch) -> float | None:
     weights = [layer.weight for layer in layers]
     directions, found, distances = random_directions(weights), {}, {}
-
-    def compare(place: int, exact: torch.Tensor) -> None:
-        distances[place] = Distance.of(found[place], sketch(exact))
 
     def see_product(place: int, product: torch.Tensor) -> None:
         found[place] = sketch(product)
 
+    def compare(place: int, exact: torch.Tensor) -> None:
+        distances[place] = Distance.of(found[place], sketch(exact))
+
     try:
-        few = batch.take([0]) if batch.n_samples > 1 else batch
-        _see_own(objective, layers, directions, few, _look_away, see_product)
+        _see_own(objective, layers, directions, batch, _look_away, see_product)
     except (InputError, IndexError, TypeError, ValueError):  # bound to a number of samples
         return None
-    if not see_in_double(objective, layers, directions, few, _look_away, compare):
+    if not see_in_double(objective, layers, directions, batch, _look_away, compare):
         return None
     return effect(distances.values())
 

@@ -160,6 +160,38 @@ def test_precision_that_is_not_enough_is_told_with_its_size():
         )
 
 
+class Imprecise(nn.Module):
+    """Loses digits in float32; refuses some inputs."""
+
+    def __init__(self, accepts):
+        super().__init__()
+        torch.manual_seed(0)
+        self.a, self.head, self.accepts = nn.Linear(4, 5), nn.Linear(5, 3), accepts
+
+    def forward(self, x):
+        if not self.accepts(x):
+            raise ValueError("not this")
+        z = self.a(x).tanh()
+        return self.head((z.square() + 3e5) - 3e5)  # float32 keeps multiples of 1/32
+
+
+def measure_imprecisely(accepts):
+    model = Imprecise(accepts).eval()
+    given = {layer.name: Directions.random(layer, 1) for layer in weight_layers(model)}
+    return directional_curvature(model, CrossEntropy(), [(torch.randn(5, 4), torch.arange(5) % 3)], given)
+
+
+def test_precision_is_looked_at_on_all_samples_where_the_first_alone_is_refused():
+    with pytest.warns(UserWarning, match=r"float32 is off by about .*% from float64"):
+        measure_imprecisely(lambda x: len(x) == 5)
+
+
+def test_a_network_that_does_not_run_in_float64_is_told(caplog):
+    with caplog.at_level(logging.WARNING, "layercurv"):
+        measure_imprecisely(lambda x: x.dtype == torch.float32)
+    assert "does not run in float64" in caplog.text
+
+
 def test_autocast_inside_a_network_is_told_with_its_size():
     from tests.zoo.hostile import inner_autocast
     from tests.zoo.told import two
