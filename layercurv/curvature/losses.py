@@ -88,7 +88,7 @@ class BatchLoss:
         """Tell whether all micro-batches weigh what they should, whichever tensors hold the samples.
 
         Args:
-            shares: Length of the last tensor over that of the first, of each micro-batch.
+            shares: What `rows_per_sample` says of each micro-batch.
 
         Returns:
             Whether it was told how to count, both have one length, or a mean is taken and their ratio never changes.
@@ -105,6 +105,17 @@ class BatchLoss:
             Their number.
         """
         return batch.n_samples if self._n_samples is None else int(self._n_samples(batch.raw))
+
+    def rows_per_sample(self, batch) -> float | None:
+        """Count the samples in another way, where nobody said how.
+
+        Args:
+            batch: A `Batch`.
+
+        Returns:
+            As for `Batch.rows_per_sample`; None if it was told how to count.
+        """
+        return batch.rows_per_sample if self._n_samples is None else None
 
     def batch_sum(self, model: nn.Module, batch) -> torch.Tensor:
         """Return the sum over the samples.
