@@ -7,7 +7,7 @@ out by evaluating it again.
 import contextlib
 import random
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 
 import torch
 from torch import nn
@@ -201,7 +201,7 @@ def copied(x: torch.Tensor) -> torch.Tensor:
 
 
 def network_output(model: nn.Module, inputs) -> torch.Tensor:
-    """Run a network and take its output tensor, which transformers wrap in an object with `logits`.
+    """Run a network and take its output tensor, which some wrap in an object or a dictionary with `logits`.
 
     Args:
         model: The network.
@@ -214,11 +214,11 @@ def network_output(model: nn.Module, inputs) -> torch.Tensor:
         InputError: If there is no such tensor.
     """
     output = model(*inputs.args, **inputs.kwargs) if isinstance(inputs, Batch) else model(inputs)
-    output = getattr(output, "logits", output)
+    output = output.get("logits", output) if isinstance(output, Mapping) else getattr(output, "logits", output)
     if not isinstance(output, torch.Tensor):
         raise InputError(
-            f"{type(model).__name__}: expected the network to return a tensor, or an object with `logits`, "
-            f"got {type(output).__name__}"
+            f"{type(model).__name__}: expected the network to return a tensor, or an object or dictionary with "
+            f"`logits`, got {type(output).__name__}; for a loss of other outputs, give a BatchLoss"
         )
     if not output.dim() or not output.is_floating_point():
         raise InputError(
@@ -242,11 +242,12 @@ def require_finite(outputs: torch.Tensor) -> None:
 
 
 @contextlib.contextmanager
-def told(what: str) -> Generator[None]:
-    """Turn whatever the user's code, or torch in it, raises into one line.
+def told(what: str, but: type[Exception] = InputError) -> Generator[None]:
+    """Turn whatever the user's code or file, or torch in it, raises into one line.
 
     Args:
         what: What failed.
+        but: What is raised as it is.
 
     Yields:
         None.
@@ -257,10 +258,10 @@ def told(what: str) -> Generator[None]:
     try:
         yield
     except Exception as error:  # the user's forward pass may raise anything
-        if isinstance(error, InputError | MemoryError | torch.OutOfMemoryError):
+        if isinstance(error, InputError | MemoryError | torch.OutOfMemoryError | but):
             raise
         message = (str(error).strip().splitlines() or [""])[0]
-        raise InputError(f"{what}: {type(error).__name__}: {message}") from error
+        raise InputError(f"{what}: {': '.join(filter(None, (type(error).__name__, message)))}") from error
 
 
 def _disagreement(rows_per_sample: set[float]) -> str:

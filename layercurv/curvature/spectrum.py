@@ -251,10 +251,16 @@ def curvature_matrix(
 
 def _matching_parameters(model: nn.Module, patterns: Sequence[str]) -> dict[str, nn.Parameter]:
     named = {name: value for name, value in model.named_parameters() if value.is_floating_point()}
+    by_any_name = dict(model.named_parameters(remove_duplicate=False))
+    chosen: dict[nn.Parameter, str] = {}  # told apart by identity: one that is shared has a row for each entry once
     for pattern in patterns:
-        if not any(fnmatchcase(name, pattern) for name in named):
+        fitting = {name: value for name, value in named.items() if fnmatchcase(name, pattern)}
+        fitting = fitting or {name: value for name, value in by_any_name.items() if name == pattern}
+        if not fitting:
             raise InputError(f"parameters: none fits {pattern!r}; the network has: {', '.join(named)}")
-    return {name: value for name, value in named.items() if any(fnmatchcase(name, p) for p in patterns)}
+        for name, value in fitting.items():
+            chosen.setdefault(value, name)
+    return {chosen[value]: value for value in named.values() if value in chosen}
 
 
 class _MeanLoss:

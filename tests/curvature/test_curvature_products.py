@@ -120,6 +120,17 @@ def test_parameters_that_take_no_part_have_zeros(matrix):
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12)
 
 
+def test_a_shared_parameter_may_be_named_by_any_of_its_names():
+    model = perceptron()
+    model.add_module("again", nn.Linear(4, 5).double())
+    model.again.weight = model[0].weight
+    model.forward = lambda x: model[2](model[1](model[0](x)) + model.again(x))
+    expected = dense_hessian(model, own, batches(), [model[0].weight])
+    for names in ("again.weight", ["again.weight", "0.weight"]):
+        found = product(curvature_matrix(model, CROSS_ENTROPY, batches(), parameters=names))
+        torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12)
+
+
 def test_a_loss_of_no_second_derivative_has_zeros_and_no_density():
     found = curvature_matrix(
         perceptron(), nn.L1Loss(), [(x, torch.zeros(len(x), 3).double()) for x, _ in batches()], "ggn"
