@@ -76,7 +76,7 @@ class WeightLayer:
         """
         if self.is_transposed:
             return matrices.mT
-        return matrices.reshape(*matrices.shape[:-2], *self.weight.shape)
+        return matrices.reshape((*matrices.shape[:-2], *self.weight.shape))
 
 
 def weight_layers(model: nn.Module, names: list[str] | str | None = None) -> list[WeightLayer]:
