@@ -50,7 +50,11 @@ def atomic_path(target: Path, replace: bool = True) -> Generator[Path]:
         WriteError: If the file system refuses; what was there is as it was.
     """
     target = Path(target)
-    if target.exists() and not target.is_file():  # a move would put a file in the place of a device
+    try:
+        is_other = target.exists() and not target.is_file()  # a move would put a file in the place of a device
+    except OSError as error:  # a name too long
+        raise WriteError(_refusal(target, error)) from error
+    if is_other:
         raise WriteError(f"{target}: expected a regular file to replace, found something else; nothing was written")
     try:
         temporary = _new_file_beside(target)

@@ -67,6 +67,11 @@ def test_what_the_file_system_refuses_is_one_message_and_the_file_of_before(tmp_
     assert (tmp_path / "a").read_text() == "before" and names(tmp_path) == ["a"]
 
 
+def test_a_name_too_long_for_the_file_system_is_told(tmp_path):
+    with pytest.raises(WriteError, match="File name too long"):
+        write_text_atomically(tmp_path / ("a" * 300), "text")
+
+
 def test_a_place_that_cannot_be_written_to_is_told_beforehand(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(WriteError, match="cannot be written"):

@@ -77,6 +77,8 @@ def _outputs(options: argparse.Namespace) -> dict[str, Path]:
     prefix = options.output or f"{stem}-alpha-map"
     paths = {ending: Path(f"{prefix}.{ending}") for ending in ("json", "png")}
     for path in paths.values():
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path} is no file: choose another --output")
         if path.exists() and not options.overwrite:
             raise InputError(f"{path} exists: choose another --output, or --overwrite it")
     _require_writable(paths["json"].parent)

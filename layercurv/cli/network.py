@@ -8,9 +8,11 @@ from typing import Any
 
 import huggingface_hub
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
 from layercurv.cli.state_dict import build_architecture, load_weights, state_dict_of
+from layercurv.curvature.objective import told
 from layercurv.errors import InputError
 from layercurv.models.transformers_import import transformers
 from layercurv.models.vision_import import torchvision
@@ -63,7 +65,8 @@ def _from_file(path: Path, architecture: str | None, trust_pickle: bool) -> Netw
         weights = state_dict_of(path)
     else:
         try:
-            weights = torch.load(path, map_location="cpu", weights_only=True)
+            with told(f"{path}: expected a file of torch.save", but=pickle.UnpicklingError):
+                weights = torch.load(path, map_location="cpu", weights_only=True)
         except pickle.UnpicklingError as error:
             if not trust_pickle:
                 raise InputError(
@@ -71,8 +74,6 @@ def _from_file(path: Path, architecture: str | None, trust_pickle: bool) -> Netw
                     "file: add --trust-pickle if you trust it, or save model.state_dict() instead"
                 ) from error
             return Network(_unpickled(path), path.name)
-        except (RuntimeError, EOFError, ValueError) as error:
-            raise InputError(f"{path}: expected a file of torch.save, got {str(error).splitlines()[0]}") from error
     if architecture is None:
         raise InputError(f"{path} holds weights only: say of which network with --architecture, such as resnet18")
     weights = state_dict_of(path, weights)
@@ -121,7 +122,7 @@ def _pretrained(name: str, local: bool) -> Network:
     model_class = _with_head(name, config)
     try:
         model, info = model_class.from_pretrained(name, local_files_only=local, output_loading_info=True)
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(f"--model {name}: its weights cannot be loaded: {str(error).splitlines()[0]}") from error
     if info["missing_keys"]:
         first = ", ".join(sorted(info["missing_keys"])[:3])

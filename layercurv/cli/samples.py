@@ -14,6 +14,7 @@ import torch
 from layercurv.cli.images import class_folders, image_batch
 from layercurv.cli.network import Network
 from layercurv.cli.text import windows
+from layercurv.curvature.objective import told
 from layercurv.errors import InputError
 from layercurv.measure.progress import LOGGER
 
@@ -64,7 +65,9 @@ def _inputs_and_targets(name: str, network: Network, options: argparse.Namespace
     below = Path(os.environ.get("LAYERCURV_DATA", "")) / name
     path = Path(name) if Path(name).exists() or "LAYERCURV_DATA" not in os.environ else below
     if path.suffix == ".txt" and path.is_file():
-        return _texts(path.read_text(encoding="utf-8"), network, options)
+        with told(f"--data {path}: expected a text in UTF-8"):
+            text = path.read_text(encoding="utf-8")
+        return _texts(text, network, options)
     if path.is_file():
         inputs, targets = _tensors(path)
         chosen = drawn(len(targets), options)
@@ -81,9 +84,10 @@ def _inputs_and_targets(name: str, network: Network, options: argparse.Namespace
 def _tensors(path: Path) -> tuple[torch.Tensor, torch.Tensor]:
     wanted = "inputs and targets, two arrays of one length"
     try:
-        loaded: Any = np.load(path) if path.suffix == ".npz" else torch.load(path, weights_only=True)
-    except (pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, ValueError, OSError) as error:
-        raise InputError(f"--data {path}: expected {wanted}, got {str(error).splitlines()[0]}") from error
+        with told(f"--data {path}: expected {wanted}", but=pickle.UnpicklingError):
+            loaded: Any = np.load(path) if path.suffix == ".npz" else torch.load(path, weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise InputError(f"--data {path}: expected {wanted}, found other objects than tensors") from error
     if isinstance(loaded, (tuple, list)) and len(loaded) == 2:
         loaded = {"inputs": loaded[0], "targets": loaded[1]}
     try:

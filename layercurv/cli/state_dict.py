@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from layercurv.curvature.objective import told
 from layercurv.errors import InputError, shown
 from layercurv.models.vision_import import torchvision
 
@@ -80,9 +81,8 @@ def _imported(name: str) -> nn.Module:
     module, _, function = name.partition(":")
     sys.path.insert(0, str(Path.cwd()))  # as `python -m` does
     try:
-        model = getattr(importlib.import_module(module), function)()
-    except (ImportError, AttributeError, TypeError) as error:
-        raise InputError(f"--architecture {name}: {error}") from error
+        with told(f"--architecture {name}"):
+            model = getattr(importlib.import_module(module), function)()
     finally:
         sys.path.pop(0)
     if not isinstance(model, nn.Module):
@@ -101,6 +101,12 @@ def load_weights(model: nn.Module, weights: dict[str, torch.Tensor], path: Path)
     Raises:
         InputError: If a name or shape does not fit.
     """
+    names = model.state_dict().keys()
+    if weights.keys() != names:
+        # Of a network that was held as an attribute, such as Lightning's `self.model`.
+        inner = {name.partition(".")[2]: value for name, value in weights.items()}
+        is_one = len({name.partition(".")[0] for name in weights}) == 1
+        weights = inner if is_one and inner.keys() == names else weights
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:

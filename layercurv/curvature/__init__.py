@@ -31,7 +31,8 @@ The engines, and what else one pass can collect:
 - `null_gradients`: batch gradients that are sampling noise alone; `labels` draws labels from the network
 - `finite_difference`: what a measurement without second derivatives would give
 - `dense`: the whole Hessian of a tiny network
-- `spectrum`: eigenpairs, trace and density of Hessian, GGN and Fisher over any parameters, by curvlinops
+- `spectrum`: eigenpairs, trace and density of Hessian, GGN and Fisher over any parameters; `curvature_products`
+  their products, by reverse mode alone
 - `precision`: float32 means float32; `rounding` what that loses; `second_derivatives` both are seen by
 """
 

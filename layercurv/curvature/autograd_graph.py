@@ -3,9 +3,12 @@
 import torch
 from torch.autograd.function import BackwardCFunction
 
+# Of torch's own: it takes the norm for a constant when it is differentiated twice (an asymmetric Hessian, torch 2.13).
+_WEIGHT_NORM = "WeightNormInterfaceBackward0"
+
 
 def weights_behind_custom_functions(output: torch.Tensor) -> dict[torch.Tensor, str]:
-    """Find the weights whose gradients pass through an `autograd.Function` written in Python.
+    """Find the weights whose gradients pass through an `autograd.Function` written in Python, or torch's weight norm.
 
     Such a function says itself what its derivative is. Hooks on modules' gradients, gradient reversal, straight-through
     estimators, reentrant checkpoints and compiled parts are of this kind.
@@ -18,8 +21,10 @@ def weights_behind_custom_functions(output: torch.Tensor) -> dict[torch.Tensor, 
     """
     found = {}
     for node in _nodes(output.grad_fn):
-        if isinstance(node, BackwardCFunction):
-            reason = f"its gradient passes through {type(node).__name__}, a custom autograd.Function"
+        if isinstance(node, BackwardCFunction) or node.name() == _WEIGHT_NORM:
+            is_custom = isinstance(node, BackwardCFunction)
+            what = f"{type(node).__name__}, a custom autograd.Function" if is_custom else "torch's weight normalisation"
+            reason = f"its gradient passes through {what}"
             leaves = (getattr(behind, "variable", None) for behind in _nodes(node))
             found |= {leaf: reason for leaf in leaves if leaf is not None}
     return found

@@ -69,6 +69,30 @@ class Batch:
         """The length of the targets' first axis; None if they are no tensor or have none."""
         return len(self.targets) if isinstance(self.targets, torch.Tensor) and self.targets.dim() else None
 
+    @property
+    def rows_per_sample(self) -> float | None:
+        """How many samples there are by another count, for each of `n_samples`; None if nothing else counts them.
+
+        The other count is the targets' first axis, else the length of the lists that hold a tensor or a dictionary for
+        each sample. Where lists may as well hold several inputs or targets of all samples, it is minus their length.
+        """
+        n = self.n_samples
+        if self.n_targets is not None:
+            return self.n_targets / n
+        if len(lengths := {len(part) for part in _lists(self.raw)}) != 1:
+            return None
+        count = lengths.pop()
+        if any(len(x) != n for x in tensors_in(self.raw) if x.dim()):
+            return count / n
+        has_stacked = any(isinstance(part, torch.Tensor) for part in _parts(self.raw))
+        return None if has_stacked else -float(count)
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether samples lie in lists, one tensor or dictionary each, so that it cannot be cut along first axes."""
+        n = self.n_samples
+        return bool(_lists(self.raw)) and any(len(x) != n for x in tensors_in(self.raw) if x.dim())
+
     def map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> "Batch":
         """Change every tensor.
 
@@ -293,6 +317,21 @@ def _n_samples(batch: Batch) -> int:
             f"{lengths}; give the loss n_samples=, a function of the batch (see BatchLoss)"
         )
     return max(several) if batch.kwargs and several else lengths[0]
+
+
+def _parts(raw) -> list:
+    # A micro-batch is one part if it lists its samples, each by its names; else what stands side by side in it.
+    if isinstance(raw, Mapping):
+        return list(raw.values())
+    if _is_dataclass(raw):
+        return list(vars(raw).values())
+    if not isinstance(raw, tuple | list):
+        return [raw]
+    return [raw] if all(isinstance(part, Mapping) or _is_dataclass(part) for part in raw) else list(raw)
+
+
+def _lists(raw) -> list:
+    return [part for part in _parts(raw) if isinstance(part, tuple | list) and tensors_in(part)]
 
 
 def _strided(x: torch.Tensor) -> list[torch.Tensor]:

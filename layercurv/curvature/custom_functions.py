@@ -94,10 +94,10 @@ def warn_if_unseen(objective: Objective, layers: list[WeightLayer], batch: Batch
     if found is not None and found > _WORTH_A_WARNING:
         names, size = ", ".join(layer.name for layer in layers), f"{found:.1%}" if found < 1 else "100% or more"
         warnings.warn(
-            f"layers {names}: their gradients pass through a custom autograd.Function, and double backpropagation is "
-            f"off by {size} from differences of the gradient on the first sample: its backward is not the derivative "
-            "of its forward (straight-through, reversal), or not differentiable itself (numpy, detach, what forward "
-            "kept beside its inputs and outputs)",
+            f"layers {names}: their gradients pass through a custom autograd.Function, or torch's weight norm, and "
+            f"double backpropagation is off by {size} from differences of the gradient on the first sample: its "
+            "backward is not the derivative of its forward (straight-through, reversal), or not differentiable itself "
+            "(numpy, detach, what forward kept beside its inputs and outputs; the norm, in weight norm)",
             stacklevel=3,
         )
 

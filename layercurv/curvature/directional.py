@@ -18,7 +18,7 @@ from layercurv.curvature.directions import Directions, TensorDirections
 from layercurv.curvature.double_backward import double_backward_curvature
 from layercurv.curvature.ggn import GGNCurvature
 from layercurv.curvature.layer_curvature import LayerCurvature
-from layercurv.curvature.losses import Loss, as_loss
+from layercurv.curvature.losses import BatchLoss, Loss, as_loss
 from layercurv.curvature.measuring import measuring, require_eval_mode
 from layercurv.curvature.moves import Moves
 from layercurv.curvature.objective import Objective
@@ -140,6 +140,10 @@ class _Study:
         """
         engines = dict.fromkeys(self._moves.single, "double_backward")
         if engine == "double_backward":
+            return engines
+        if engine == "auto" and isinstance(self.objective.loss, BatchLoss):  # may call the network in a way of its own
+            reason = f"{type(self.objective.loss).__name__} is measured by double backpropagation only"
+            self._changed |= {name: ("double_backward", reason) for name in engines}
             return engines
         try:
             traced = self._network.record(self.objective.prepared(batch))

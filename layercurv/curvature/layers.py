@@ -76,7 +76,7 @@ class WeightLayer:
         """
         if self.is_transposed:
             return matrices.mT
-        return matrices.reshape(*matrices.shape[:-2], *self.weight.shape)
+        return matrices.reshape((*matrices.shape[:-2], *self.weight.shape))
 
 
 def weight_layers(model: nn.Module, names: list[str] | str | None = None) -> list[WeightLayer]:
@@ -109,12 +109,12 @@ def parameters(model: nn.Module, names: list[str] | str | None = None) -> list[W
         names: As `model.named_parameters()` names them, or patterns such as "*.bias"; None keeps all.
 
     Returns:
-        The parameters, in the order of the network; one that is shared is listed once.
+        The parameters, in the order of the network; one that is shared is listed once, and has each of its names.
 
     Raises:
         InputError: If a name is unknown.
     """
-    return _chosen(_parameters(model), names, "parameter")
+    return _chosen(_parameters(model), names, "parameter", _parameters(model, remove_duplicate=False))
 
 
 def layers_or_parameters(model: nn.Module, names: list[str]) -> list[WeightLayer]:
@@ -130,7 +130,7 @@ def layers_or_parameters(model: nn.Module, names: list[str]) -> list[WeightLayer
     Raises:
         InputError: If a name is neither.
     """
-    layers, others = _weight_layers(model), _parameters(model)
+    layers, others = _weight_layers(model), _parameters(model, remove_duplicate=False)
     for name in names:
         if name not in layers and name not in others:
             known = ", ".join(layers) or "none"
@@ -156,25 +156,26 @@ def _weight_layers(model: nn.Module) -> dict[str, WeightLayer]:
     return {name: WeightLayer(name, module) for name, module in model.named_modules() if _is_weight_layer(module)}
 
 
-def _parameters(model: nn.Module) -> dict[str, WeightLayer]:
+def _parameters(model: nn.Module, remove_duplicate: bool = True) -> dict[str, WeightLayer]:
     require_module(model)
-    found, modules = {}, dict(model.named_modules())
-    for name, parameter in model.named_parameters():
+    found, modules = {}, dict(model.named_modules(remove_duplicate=remove_duplicate))
+    for name, parameter in model.named_parameters(remove_duplicate=remove_duplicate):
         if parameter.is_floating_point():
             owner, _, attribute = name.rpartition(".")
             found[name] = WeightLayer(name, modules[owner], attribute)
     return found
 
 
-def _chosen(found: dict[str, WeightLayer], names, what: str) -> list[WeightLayer]:
+def _chosen(found: dict[str, WeightLayer], names, what: str, named: dict | None = None) -> list[WeightLayer]:
+    # `named` has all names of what is found under one; patterns fit the latter.
     if names is None:
         return list(found.values())
-    chosen = {}
+    named, chosen = named or found, {}
     for name in [names] if isinstance(names, str) else names:
-        matching = [name] if name in found else [known for known in found if fnmatchcase(known, name)]
+        matching = [name] if name in named else [known for known in found if fnmatchcase(known, name)]
         if not matching:
             raise InputError(f"no {what} {name!r}; the network has: {', '.join(found)}")
-        chosen |= {match: found[match] for match in matching}
+        chosen |= {match: named[match] for match in matching}
     return list(chosen.values()) or list(found.values())
 
 

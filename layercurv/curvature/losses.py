@@ -18,7 +18,7 @@ mean over them.
 
 import copy
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -88,7 +88,7 @@ class BatchLoss:
         """Tell whether all micro-batches weigh what they should, whichever tensors hold the samples.
 
         Args:
-            shares: Length of the last tensor over that of the first, of each micro-batch.
+            shares: What `rows_per_sample` says of each micro-batch.
 
         Returns:
             Whether it was told how to count, both have one length, or a mean is taken and their ratio never changes.
@@ -106,6 +106,17 @@ class BatchLoss:
         """
         return batch.n_samples if self._n_samples is None else int(self._n_samples(batch.raw))
 
+    def rows_per_sample(self, batch) -> float | None:
+        """Count the samples in another way, where nobody said how.
+
+        Args:
+            batch: A `Batch`.
+
+        Returns:
+            As for `Batch.rows_per_sample`; None if it was told how to count.
+        """
+        return batch.rows_per_sample if self._n_samples is None else None
+
     def batch_sum(self, model: nn.Module, batch) -> torch.Tensor:
         """Return the sum over the samples.
 
@@ -121,7 +132,10 @@ class BatchLoss:
 
 
 class ModelLoss(BatchLoss):
-    """The loss that the network returns itself, as transformers' do: `model(**batch).loss`, a mean over the batch."""
+    """The loss that the network returns itself, as transformers' do: `model(**batch).loss`, a mean over the batch.
+
+    It may return a dictionary with `loss` as well.
+    """
 
     def __init__(self, n_samples: Callable[[object], int] | None = None):
         """Make it.
@@ -135,9 +149,12 @@ class ModelLoss(BatchLoss):
 def _own_loss(model: nn.Module, raw) -> torch.Tensor:
     is_sequence = isinstance(raw, tuple | list)
     output = model(*raw) if is_sequence else model(**(raw if hasattr(raw, "keys") else vars(raw)))
-    loss = getattr(output, "loss", None)
+    loss = output.get("loss") if isinstance(output, Mapping) else getattr(output, "loss", None)
     if loss is None:
-        raise InputError(f"ModelLoss: {type(model).__name__} returned no `loss`; is a key `labels` in the batch?")
+        raise InputError(
+            f"ModelLoss: {type(model).__name__} returned no `loss`, but {type(output).__name__}; is a key `labels` in "
+            "the batch? For a loss made of other outputs, give a BatchLoss"
+        )
     return loss
 
 

@@ -1,11 +1,12 @@
 """The state a network is in while it is measured, and back to what it was before, whatever happens.
 
 While it is measured: gradients are on, whoever called; autocast and reduced precision are off, and half-precision
-weights are in float32; attention and recurrent layers run in the forms that have second derivatives; a weight that is
-computed from other parameters is held as what it is.
+weights are in float32; attention and recurrent layers run in the forms that have second derivatives; what torch.compile
+made, which has none, runs as it was written; a weight that is computed from other parameters is held as what it is.
 """
 
 import contextlib
+import sys
 from collections import OrderedDict
 from collections.abc import Generator, Sequence
 
@@ -42,6 +43,8 @@ def measuring(
     require_eval_mode(model)
     with contextlib.ExitStack() as stack:
         stack.enter_context(unchanged(model, copies=dtype is None))
+        if "torch._dynamo" in sys.modules:  # else nothing is compiled
+            stack.enter_context(torch.compiler.set_stance("force_eager"))
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
         stack.enter_context(torch.autocast(_device_type(model), enabled=False))

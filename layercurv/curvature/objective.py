@@ -7,7 +7,7 @@ out by evaluating it again.
 import contextlib
 import random
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 
 import torch
 from torch import nn
@@ -78,7 +78,7 @@ class Objective:
         self.weigh(n, n_rows)
         return total, n
 
-    def weigh(self, n: int, n_rows: int | None) -> None:
+    def weigh(self, n: int, n_rows: float | None) -> None:
         """Note how many rows one micro-batch of several has for each sample: the same number in all, or N is a guess.
 
         Args:
@@ -103,9 +103,8 @@ class Objective:
         self.rows_per_sample = rows_per_sample
         if isinstance(self.loss, BatchLoss) and not self.loss.is_told(rows_per_sample):
             raise InputError(
-                "batches: cannot tell the number of samples of a micro-batch: its first tensor and its last (or its "
-                f"targets) differ in length, by a factor of {_listed(rows_per_sample)}; give the loss n_samples=, a "
-                "function of the batch (see BatchLoss)"
+                f"batches: cannot tell the number of samples of a micro-batch: {_disagreement(rows_per_sample)}; give "
+                "the loss n_samples=, a function of the batch (see BatchLoss)"
             )
         if not isinstance(self.loss, BatchLoss) and len(rows_per_sample) > 1:
             raise InputError(
@@ -114,12 +113,14 @@ class Objective:
                 "return outputs with the samples on the first axis, or use BatchLoss with n_samples="
             )
 
-    def _evaluated(self, batch: Batch) -> tuple[torch.Tensor, int, int | None]:
+    def _evaluated(self, batch: Batch) -> tuple[torch.Tensor, int, float | None]:
         torch.clear_autocast_cache()  # of a network with autocast inside: casts of weights that were others then
         with told(f"{type(self.model).__name__}: network or loss failed on a micro-batch"):
             batch = batch.map(copied)
             if isinstance(self.loss, BatchLoss):
-                total, n, n_rows = self.loss.batch_sum(self.model, batch), self.loss.n_samples(batch), batch.n_targets
+                total, n = self.loss.batch_sum(self.model, batch), self.loss.n_samples(batch)
+                share = self.loss.rows_per_sample(batch)
+                n_rows = None if share is None else share * n
             else:
                 outputs = network_output(self.model, batch)
                 n_rows = len(outputs)
@@ -200,7 +201,7 @@ def copied(x: torch.Tensor) -> torch.Tensor:
 
 
 def network_output(model: nn.Module, inputs) -> torch.Tensor:
-    """Run a network and take its output tensor, which transformers wrap in an object with `logits`.
+    """Run a network and take its output tensor, which some wrap in an object or a dictionary with `logits`.
 
     Args:
         model: The network.
@@ -213,11 +214,11 @@ def network_output(model: nn.Module, inputs) -> torch.Tensor:
         InputError: If there is no such tensor.
     """
     output = model(*inputs.args, **inputs.kwargs) if isinstance(inputs, Batch) else model(inputs)
-    output = getattr(output, "logits", output)
+    output = output.get("logits", output) if isinstance(output, Mapping) else getattr(output, "logits", output)
     if not isinstance(output, torch.Tensor):
         raise InputError(
-            f"{type(model).__name__}: expected the network to return a tensor, or an object with `logits`, "
-            f"got {type(output).__name__}"
+            f"{type(model).__name__}: expected the network to return a tensor, or an object or dictionary with "
+            f"`logits`, got {type(output).__name__}; for a loss of other outputs, give a BatchLoss"
         )
     if not output.dim() or not output.is_floating_point():
         raise InputError(
@@ -241,11 +242,12 @@ def require_finite(outputs: torch.Tensor) -> None:
 
 
 @contextlib.contextmanager
-def told(what: str) -> Generator[None]:
-    """Turn whatever the user's code, or torch in it, raises into one line.
+def told(what: str, but: type[Exception] = InputError) -> Generator[None]:
+    """Turn whatever the user's code or file, or torch in it, raises into one line.
 
     Args:
         what: What failed.
+        but: What is raised as it is.
 
     Yields:
         None.
@@ -256,10 +258,20 @@ def told(what: str) -> Generator[None]:
     try:
         yield
     except Exception as error:  # the user's forward pass may raise anything
-        if isinstance(error, InputError | MemoryError | torch.OutOfMemoryError):
+        if isinstance(error, InputError | MemoryError | torch.OutOfMemoryError | but):
             raise
         message = (str(error).strip().splitlines() or [""])[0]
-        raise InputError(f"{what}: {type(error).__name__}: {message}") from error
+        raise InputError(f"{what}: {': '.join(filter(None, (type(error).__name__, message)))}") from error
+
+
+def _disagreement(rows_per_sample: set[float]) -> str:
+    if any(share < 0 for share in rows_per_sample):
+        lengths = " and ".join(f"{-share:g}" for share in sorted(rows_per_sample, reverse=True) if share < 0)
+        return f"its lists have {lengths} entries, each a sample or a tensor of all samples"
+    return (
+        "its first tensor and its last (or its targets, or its lists) differ in length, by a factor of "
+        f"{_listed(rows_per_sample)}"
+    )
 
 
 def _listed(factors: set[float]) -> str:

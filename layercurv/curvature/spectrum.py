@@ -5,14 +5,13 @@
     fisher             E[g g^T], g the gradient of one sample's loss with a label drawn from the network itself
     empirical_fisher   E[g g^T] with the sample's own label
 
-A product with one costs one double backward pass (Hessian), or one forward and one backward pass (the others), per
+A product with one costs one double backward pass (Hessian), or one more backward pass than that (the others), per
 micro-batch. Needs the package `curvlinops-for-pytorch`.
 """
 
 import functools
 import math
-from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -23,24 +22,23 @@ import numpy.typing as npt
 import torch
 from scipy.sparse.linalg import LinearOperator, eigsh
 from torch import nn
-from torch.func import grad
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from layercurv.curvature.batches import Batch, as_batches
+from layercurv.curvature.batches import as_batches
+from layercurv.curvature.curvature_products import GaussNewtonProducts, HessianProducts
 from layercurv.curvature.custom_functions import require_seen
 from layercurv.curvature.layers import parameters as parameters_of
-from layercurv.curvature.losses import CrossEntropy, Loss, SquaredError, as_loss
+from layercurv.curvature.losses import BatchLoss, CrossEntropy, Loss, SquaredError, as_loss
 from layercurv.curvature.measuring import require_eval_mode
-from layercurv.curvature.objective import Objective, network_output, told
-from layercurv.curvature.precision import full_precision
+from layercurv.curvature.objective import told
+from layercurv.curvature.separation import is_scaled, sample_scales, scaled
 from layercurv.errors import InputError, choose
 
 IGNORED = nn.CrossEntropyLoss().ignore_index
-_SIZE = "n_samples"
-_BATCH = "batch"  # curvlinops takes dictionaries as inputs, and hands them on
 SMALLEST = 512  # columns: below it a full decomposition takes no longer
 _TOLERANCE = 1e-10  # of an eigenvalue, relative; residuals say what was reached
 _COLUMNS = 32  # unit vectors multiplied at a time
+_KAPPA, _MARGIN = 3.0, 0.05  # width of the density's bumps, and of the grid beyond the spectrum; Papyan's section D.2
+_MOST_OF_THE_GRID = 0.6
 
 
 @dataclass(frozen=True)
@@ -80,11 +78,15 @@ class CurvatureMatrix:
             vectors: [D] or [D, count].
 
         Returns:
-            The same shape, in the parameters' precision.
+            The same shape, in the parameters' precision, float32 for half precision.
+
+        Raises:
+            InputError: If the vectors do not fit.
         """
-        with _differentiable_twice():
-            found: torch.Tensor = self._operator @ vectors.to(self._operator.dtype)
-        return found.detach()
+        if vectors.dim() not in (1, 2) or len(vectors) != self.size:
+            raise InputError(f"expected vectors [{self.size}] or [{self.size}, count], got {list(vectors.shape)}")
+        found: torch.Tensor = self._operator @ vectors.to(self._operator.device, self._operator.dtype)
+        return found
 
     def split(self, vectors: torch.Tensor) -> dict[str, torch.Tensor]:
         """Cut vectors into the parameters' parts.
@@ -151,15 +153,27 @@ class CurvatureMatrix:
 
         Returns:
             Eigenvalue grid and density, [1024] each; the density integrates to one.
+
+        Raises:
+            InputError: If there are fewer than two Lanczos vectors, or the matrix is zero.
         """
+        if n_lanczos < 2 or n_repeats < 1:
+            raise InputError(f"density: expected n_lanczos >= 2 and n_repeats >= 1, got {n_lanczos} and {n_repeats}")
+        # Bumps at the ends of the spectrum lie on the grid with three of their widths, where it is fine enough.
+        width = 2 / (n_lanczos - 1) / math.sqrt(8 * math.log(_KAPPA))
+        reach = min(3 * width, _MOST_OF_THE_GRID)
+        margin = max(_MARGIN, reach / (2 * (1 - reach)))
+        options = {"num_repeats": n_repeats, "kappa": _KAPPA, "margin": margin}
         estimate = curvlinops.lanczos_approximate_spectrum
-        grid, density = self._seeded(seed, lambda: estimate(self._operator, n_lanczos, num_repeats=n_repeats))
-        return grid.cpu().numpy(), density.cpu().numpy()
+        grid, density = self._seeded(seed, lambda: estimate(self._operator, n_lanczos, **options))
+        x, y = grid.double().cpu().numpy(), density.double().cpu().numpy()
+        return x, y / np.trapezoid(y, x)
 
     def _eigenpairs(self, count: int, which: str, seed: int) -> Eigenpairs:
         if not 0 < count < self.size:
             raise InputError(f"count: expected 1 to {self.size - 1} eigenvalues, got {count}")
-        values, vectors = self._decomposed() if self.size <= SMALLEST else self._lanczos(count, which, seed)
+        with told("finding eigenvalues failed (is the matrix zero?)"):
+            values, vectors = self._decomposed() if self.size <= SMALLEST else self._lanczos(count, which, seed)
         order = np.argsort(values)[:: -1 if which == "LA" else 1][:count].copy()
         found, basis = torch.from_numpy(values[order]), torch.from_numpy(vectors[:, order])
         residuals = (self @ basis.to(self._operator.device)).cpu() - basis * found
@@ -168,14 +182,13 @@ class CurvatureMatrix:
     def _lanczos(self, count: int, which: str, seed: int) -> tuple[Array, Array]:
         operator = self._operator.to_scipy()
         start = np.random.default_rng(seed).standard_normal(self.size).astype(operator.dtype)
-        with _differentiable_twice():
-            if which == "LA":
-                values, vectors = eigsh(operator, count, which="LA", v0=start, tol=_TOLERANCE)
-                return values, vectors
-            # The matrix minus its norm, for ARPACK's tolerance is relative, and zero may be the smallest eigenvalue.
-            norm = abs(eigsh(operator, 1, which="LM", v0=start, tol=_TOLERANCE, return_eigenvectors=False)[0])
-            turned = LinearOperator(operator.shape, lambda x: norm * x - operator @ x, dtype=operator.dtype)
-            values, vectors = eigsh(turned, count, which="LA", v0=start, tol=_TOLERANCE)
+        if which == "LA":
+            values, vectors = eigsh(operator, count, which="LA", v0=start, tol=_TOLERANCE)
+            return values, vectors
+        # The matrix minus its norm, for ARPACK's tolerance is relative, and zero may be the smallest eigenvalue.
+        norm = abs(eigsh(operator, 1, which="LM", v0=start, tol=_TOLERANCE, return_eigenvectors=False)[0])
+        turned = LinearOperator(operator.shape, lambda x: norm * x - operator @ x, dtype=operator.dtype)
+        values, vectors = eigsh(turned, count, which="LA", v0=start, tol=_TOLERANCE)
         return norm - values, vectors
 
     def _decomposed(self) -> tuple[Array, Array]:
@@ -188,7 +201,7 @@ class CurvatureMatrix:
         return (products + products.mT) / 2
 
     def _seeded(self, seed: int, estimate: Callable[[], Any]) -> Any:
-        with torch.random.fork_rng(), _differentiable_twice():
+        with torch.random.fork_rng(), told("estimating failed (is the matrix zero?)"):
             torch.manual_seed(seed)
             return estimate()
 
@@ -222,68 +235,41 @@ def curvature_matrix(
         1.0
     """
     require_eval_mode(model)
-    operator, mean = choose("curvature matrix", matrix, MATRICES)
+    criterion = choose("curvature matrix", matrix, MATRICES)
     chosen = _matching_parameters(model, [parameters] if isinstance(parameters, str) else parameters)
-    outputs, objective, batches = _Outputs(model), Objective(model, as_loss(loss)), as_batches(batches)
+    loss, samples, layers = as_loss(loss), list(as_batches(batches)), parameters_of(model, list(chosen))
     if matrix == "hessian":
-        require_seen(model, objective.loss, parameters_of(model, list(chosen)), batches.first())
-    criterion = mean(objective.loss)
-    sizes = functools.partial(_n_samples, outputs, objective)
-    data = [({_BATCH: batch, _SIZE: sizes(batch)}, _targets(batch)) for batch in batches]
-    options = {"check_deterministic": False, "batch_size_fn": lambda given: given[_SIZE]}
-    made = operator(outputs, criterion, list(chosen.values()), data, **options)
-    return CurvatureMatrix(made, chosen)
-
-
-def _targets(batch: Batch) -> torch.Tensor:
-    if not isinstance(batch.targets, torch.Tensor):
-        raise InputError(f"batches: expected a tensor of targets, got {type(batch.targets).__name__}")
-    return batch.targets
-
-
-def _n_samples(outputs: "_Outputs", objective: Objective, batch: Batch) -> int:
-    n_rows = batch.n_samples
-    if batch.n_targets != n_rows:
-        with torch.no_grad():
-            n_rows = len(outputs({_BATCH: batch}))
-    n = batch.counted(n_rows)
-    objective.weigh(n, n_rows)
-    return n
+        require_seen(model, loss, layers, samples[0])
+        return CurvatureMatrix(HessianProducts(model, loss, layers, samples), chosen)
+    if isinstance(loss, BatchLoss):
+        raise InputError(
+            f"{matrix}: expected a loss of outputs and targets, got {type(loss).__name__}; use OutputLoss, or take the "
+            "hessian"
+        )
+    return CurvatureMatrix(GaussNewtonProducts(model, loss, layers, samples, criterion(loss)), chosen)
 
 
 def _matching_parameters(model: nn.Module, patterns: Sequence[str]) -> dict[str, nn.Parameter]:
-    named = dict(model.named_parameters())
+    named = {name: value for name, value in model.named_parameters() if value.is_floating_point()}
+    by_any_name = dict(model.named_parameters(remove_duplicate=False))
+    chosen: dict[nn.Parameter, str] = {}  # told apart by identity: one that is shared has a row for each entry once
     for pattern in patterns:
-        if not any(fnmatchcase(name, pattern) for name in named):
+        fitting = {name: value for name, value in named.items() if fnmatchcase(name, pattern)}
+        fitting = fitting or {name: value for name, value in by_any_name.items() if name == pattern}
+        if not fitting:
             raise InputError(f"parameters: none fits {pattern!r}; the network has: {', '.join(named)}")
-    return {name: value for name, value in named.items() if any(fnmatchcase(name, p) for p in patterns)}
+        for name, value in fitting.items():
+            chosen.setdefault(value, name)
+    return {chosen[value]: value for value in named.values() if value in chosen}
 
 
-@contextmanager
-def _differentiable_twice() -> Generator[None]:
-    # Fused attention has no second derivatives and no forward mode.
-    with sdpa_kernel(SDPBackend.MATH), full_precision(), told("a product with the curvature matrix failed"):
-        yield
-
-
-class _Outputs(nn.Module):
-    # The network with its output unwrapped: curvlinops wants a tensor.
-    def __init__(self, model: nn.Module):
-        super().__init__()
-        self.model = model
-
-    def forward(self, given: dict[str, Batch]) -> torch.Tensor:
-        return network_output(self.model, given[_BATCH])
-
-
-class _MeanLoss(nn.Module):
-    reduction = "mean"  # how curvlinops weighs micro-batches of different size
+class _MeanLoss:
+    """The mean loss over the samples, as a function of outputs, targets and N."""
 
     def __init__(self, loss: Loss):
-        super().__init__()
         self._loss = loss
 
-    def forward(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    def __call__(self, outputs: torch.Tensor, targets: Any, n: int) -> torch.Tensor:
         return self._loss.sum_loss(outputs, targets) / len(outputs)
 
 
@@ -300,31 +286,47 @@ class _MeanLikelihood(_MeanLoss):
                 f"got {type(loss).__name__}; use empirical_fisher or ggn"
             )
 
-    def forward(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        mean = super().forward(outputs, targets)
+    def __call__(self, outputs: torch.Tensor, targets: Any, n: int) -> torch.Tensor:
+        mean = super().__call__(outputs, targets, n)
         if isinstance(self._loss, SquaredError):
             return mean
         if targets.is_floating_point():
             raise InputError("fisher: expected class indices as targets, got probabilities; use ggn")
         n_labelled = (targets != IGNORED).sum()
-        return mean * len(outputs) / n_labelled  # in the outputs' precision, unlike N / Z by itself
+        return mean * n / n_labelled  # in the outputs' precision, unlike N / Z by itself
 
 
 class _GradientSquares(_MeanLoss):
     # Half the squared slope of each sample along its own gradient: its GGN is E[g g^T].
-    def forward(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        gradient: torch.Tensor = grad(self._loss.sum_loss)(outputs.detach(), targets)
-        slopes = (outputs * gradient).flatten(1).sum(1)
-        return slopes.square().sum() / (2 * len(outputs))
+    def __call__(self, outputs: torch.Tensor, targets: Any, n: int) -> torch.Tensor:
+        f = outputs.detach().requires_grad_()
+        (gradient,) = torch.autograd.grad(self._loss.sum_loss(f, targets), f, create_graph=True)
+        if gradient.requires_grad and len(f) > 1:
+            self._require_samples_apart(f, gradient)
+        # Of a sample with several rows of outputs, its gradient is their mean.
+        slopes = (outputs * gradient.detach()).reshape(n, -1).sum(1) * (n / len(outputs))
+        return slopes.square().sum() / (2 * n)
+
+    def _require_samples_apart(self, f: torch.Tensor, gradient: torch.Tensor) -> None:
+        v = torch.randn(f.shape, generator=torch.Generator().manual_seed(0)).to(f)
+        product = functools.partial(torch.autograd.grad, gradient, f, retain_graph=True, materialize_grads=True)
+        (whole,) = product(v)
+        for r in sample_scales(len(f), f):
+            (apart,) = product(scaled(v, r))
+            if not is_scaled(apart, whole, r, torch.finfo(f.dtype).eps):
+                raise InputError(
+                    "empirical_fisher: the loss couples the samples of a micro-batch, so that one sample has no "
+                    "gradient of its own; use ggn"
+                )
 
 
 def _options(loss: CrossEntropy) -> dict[str, Any]:
     return {name: value for name, value in vars(loss).items() if name != "_class_axis"}
 
 
-MATRICES = {
-    "hessian": (curvlinops.HessianLinearOperator, _MeanLoss),
-    "ggn": (curvlinops.GGNLinearOperator, _MeanLoss),
-    "fisher": (curvlinops.GGNLinearOperator, _MeanLikelihood),
-    "empirical_fisher": (curvlinops.GGNLinearOperator, _GradientSquares),
+MATRICES: dict[str, Any] = {
+    "hessian": None,
+    "ggn": _MeanLoss,
+    "fisher": _MeanLikelihood,
+    "empirical_fisher": _GradientSquares,
 }

@@ -140,12 +140,14 @@ def first_samples(raw: Any, count: int) -> Any:
         count: How many samples; fewer if there are not so many.
 
     Returns:
-        Its first samples; all of it, where its tensors do not tell how many it has.
+        Its first samples; all of it, where its tensors do not tell how many it has, or lists hold them.
     """
     batch = as_batch(raw)
     try:
         n_samples = batch.n_samples
     except InputError:
+        return raw
+    if batch.is_listed:
         return raw
     return batch.take(list(range(min(count, n_samples)))).raw
 

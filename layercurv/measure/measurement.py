@@ -26,7 +26,7 @@ from layercurv.curvature.batches import as_batch, samples_checksum
 from layercurv.curvature.directions import gradients_of
 from layercurv.curvature.measuring import measuring
 from layercurv.curvature.objective import Objective, network_output
-from layercurv.curvature.second_derivatives import random_directions
+from layercurv.curvature.second_derivatives import derivatives, random_directions
 from layercurv.errors import InputError
 from layercurv.exchange import Exchange
 from layercurv.files import WriteError
@@ -41,6 +41,7 @@ MAX_COLUMNS = 1000  # of the loss Hessian's root: more than ImageNet's classes a
 SAMPLED_COLUMNS = 8
 _SAME_LOSS = 1e-4  # another processor's rounding is less, another activation or loss more
 _SAME_SLOPE = 1e-4  # of a gradient's length; the same
+_SAME_BEND = 1e-2  # of the product with the Hessian, which float32 knows less well; the same
 
 T = TypeVar("T")
 
@@ -80,6 +81,7 @@ class Measurement:
             {name: getattr(self, name) for name in names}
             | {"loss": _described(self.loss), "layers": [layer.name for layer in self.layers]}
             | {"weights": weights_checksum(self.model), "samples": samples_checksum(self.batches)}
+            | {"check": None if self.check is None else vars(self.check)}
         )
 
     def directions(self, saved: Resumable) -> dict[str, Directions]:
@@ -188,13 +190,13 @@ class Measurement:
         return float(sum(sums) / sum(counts))
 
     def require_same_code(self, saved: Resumable) -> None:
-        """Make sure that a checkpoint was made by the same code of network and loss: losses and gradient tell.
+        """Make sure that a checkpoint was made by the same code of network and loss: losses and derivatives tell.
 
         Args:
             saved: What is known already.
 
         Raises:
-            InputError: If the loss of some micro-batch is another, or the gradient of the first.
+            InputError: If the loss of some micro-batch is another, or the gradient of the first, or how it changes.
         """
         now = self._losses()
         for index, ((loss, _), (kept, _)) in enumerate(zip(now, saved.once("losses", lambda: now), strict=True)):
@@ -203,13 +205,20 @@ class Measurement:
                     f"checkpoint: expected the network and loss it was made with, whose loss on micro-batch {index} "
                     f"was {kept:.9g}; it is {loss:.9g} now. Give another file, or delete this one"
                 )
-        slopes = self._slopes()
-        kept_slopes = saved.once("slopes", lambda: slopes)
-        for layer, (slope, size), (kept, kept_size) in zip(self.layers, slopes, kept_slopes, strict=True):
-            if abs(slope - kept) > _SAME_SLOPE * max(size, kept_size):
+        self._require_same(saved, "slopes", self._slopes, "gradient", _SAME_SLOPE)
+        if saved.is_kept:
+            self._require_same(saved, "bends", self._bends, "second derivative", _SAME_BEND)
+
+    def _require_same(
+        self, saved: Resumable, name: str, measure: Callable[[], list[tuple[float, float]]], what: str, tolerance: float
+    ) -> None:
+        found = measure()
+        kept = saved.once(name, lambda: found)
+        for layer, (along, size), (before, size_before) in zip(self.layers, found, kept, strict=True):
+            if abs(along - before) > tolerance * max(size, size_before):
                 raise InputError(
-                    "checkpoint: expected the network and loss it was made with; the gradient of layer "
-                    f"{layer.name} on the first micro-batch is another now. Give another file, or delete this one"
+                    f"checkpoint: expected the network and loss it was made with; the {what} of layer {layer.name} on "
+                    "the first micro-batch is another now. Give another file, or delete this one"
                 )
 
     def _slopes(self) -> list[tuple[float, float]]:
@@ -222,12 +231,22 @@ class Measurement:
             pairs = list(zip(found, random_directions(weights), strict=True))
         return [(0.0, 0.0) if g is None else (float(d.along(g)), float(g.norm())) for g, d in pairs]
 
+    def _bends(self) -> list[tuple[float, float]]:
+        # The same of the Hessian's product with a random direction in all layers, on two samples.
+        with measuring(self.model, self.layers) as cast_to:
+            objective = Objective(self.model, self.loss, cast_to)
+            weights: list[torch.Tensor] = [layer.weight for layer in self.layers]
+            directions = random_directions(weights)
+            total = objective.sum_loss(objective.prepared(as_batch(first_samples(self.batches[0], 2))))
+            pairs = list(zip(derivatives(total, weights, directions), directions, strict=True))
+        return [(float((product * d).sum()), float(product.norm() * d.norm())) for (_, product), d in pairs]
+
     def _losses(self) -> list[tuple[float, int]]:
-        # Of each micro-batch: the sum of its losses, and its samples.
-        with measuring(self.model, self.layers) as cast_to, torch.no_grad():
+        # Of each micro-batch: the sum of its losses, and its samples. A network or loss may take gradients itself.
+        with measuring(self.model, self.layers) as cast_to:
             objective = Objective(self.model, self.loss, cast_to)
             batches = [objective.prepared(as_batch(batch)) for batch in self.processes.share]
-            mine = [(float(total), n) for total, n in map(objective.counted_loss, batches)]
+            mine = [(float(total.detach()), n) for total, n in map(objective.counted_loss, batches)]
         found = self.exchange.gathered((mine, objective.rows_per_sample))
         objective.require_told(set().union(*(rows_per_sample for _, rows_per_sample in found)))
         return [part for parts, _ in found for part in parts]
@@ -253,7 +272,7 @@ class Measurement:
     def _n_sampled(self, saved: Resumable) -> int | None:
         def measure() -> int | None:
             batch = as_batch(first_samples(self.batches[0], 2))
-            with measuring(self.model, self.layers) as cast_to, torch.no_grad():
+            with measuring(self.model, self.layers) as cast_to:
                 outputs = network_output(self.model, Objective(self.model, self.loss, cast_to).prepared(batch))
             n_columns = self.loss.n_root_columns(outputs.shape, batch.targets)
             if self.sampled_columns is not None or n_columns <= MAX_COLUMNS:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from layercurv.errors import InputError
 from layercurv.files import atomic_path
 
 if TYPE_CHECKING:
@@ -27,7 +28,12 @@ def draw(layers: list["LayerAlpha"], path: Path | None) -> Figure:
 
     Returns:
         The figure.
+
+    Raises:
+        InputError: If pictures cannot be saved as what the path's ending says.
     """
+    if path is not None:
+        _require_known(path)
     figure = Figure(figsize=(10, 4), layout="constrained")
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
@@ -37,8 +43,18 @@ def draw(layers: list["LayerAlpha"], path: Path | None) -> Figure:
         axes.spines[["top", "right"]].set_visible(False)
     if path is not None:
         with atomic_path(path) as temporary:
-            figure.savefig(temporary, format=path.suffix.removeprefix(".") or "png", dpi=150)
+            figure.savefig(temporary, format=_format(path), dpi=150)
     return figure
+
+
+def _format(path: Path) -> str:
+    return path.suffix.removeprefix(".").lower() or "png"
+
+
+def _require_known(path: Path) -> None:
+    known = FigureCanvasAgg.get_supported_filetypes()
+    if _format(path) not in known:
+        raise InputError(f"{path}: expected a picture's ending, one of {', '.join(sorted(known))}, got {path.suffix!r}")
 
 
 def _alphas(axes: "Axes", layers: list["LayerAlpha"]) -> None:

@@ -35,6 +35,11 @@ class Resumable:
         self._started = self._saved = time.perf_counter()
 
     @property
+    def is_kept(self) -> bool:
+        """Whether there is a file."""
+        return self._path is not None
+
+    @property
     def wall_s(self) -> float:
         """Seconds spent so far, those of interrupted runs among them."""
         return self._wall_before + time.perf_counter() - self._started

@@ -27,18 +27,30 @@ def matching_layers(model: nn.Module, patterns: str | Sequence[str] = "*") -> li
     wanted = [patterns] if isinstance(patterns, str) else list(patterns)
     left_out = [pattern[1:] for pattern in wanted if pattern.startswith("!")]
     chosen = [pattern for pattern in wanted if not pattern.startswith("!")] or ["*"]
-    named = {layer.name: layer for layer in weight_layers(model)}
+    layers = _layers(model, is_named=chosen != ["*"])
+    named = {layer.name: layer for layer in layers}
     if any(not _fit(named, pattern) for pattern in chosen):
         named |= {parameter.name: parameter for parameter in parameters(model) if _is_other(parameter, named)}
     for pattern in chosen:
         if not _fit(named, pattern):
-            known = ", ".join(layer.name for layer in weight_layers(model))
+            known = ", ".join(layer.name for layer in layers) or f"none, and the parameters {', '.join(named)}"
             raise InputError(f"layers: no weight layer fits {pattern!r}; the network has: {known}")
     names = {name for pattern in chosen for name in _fit(named, pattern)}
     names -= {name for pattern in left_out for name in _fit(named, pattern)}
     if not names:
         raise InputError(f"layers: {', '.join(wanted)} leaves none")
     return [layer for name, layer in named.items() if name in names]
+
+
+def _layers(model: nn.Module, is_named: bool) -> list[WeightLayer]:
+    # A network without any may have parameters that are asked for by name.
+    try:
+        found: list[WeightLayer] = weight_layers(model)
+    except InputError:
+        if not is_named or not isinstance(model, nn.Module):
+            raise
+        return []
+    return found
 
 
 def _fit(named: dict[str, WeightLayer], pattern: str) -> list[str]:

@@ -51,6 +51,8 @@ def load_checkpoint(path: Path, fingerprint: str, device: torch.device) -> dict 
     path = Path(path)
     if not path.exists():
         return None
+    if not path.is_file():
+        raise InputError(f"{path}: expected a file for the checkpoint, found a folder or device; give another name")
     if not _is_whole(path):
         aside = put_aside(path, "damaged")
         print(f"{path}: damaged (truncated or altered bytes); put aside as {aside.name}, what it held is made again")

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from layercurv.cli.main import main
+from layercurv.cli.state_dict import load_weights, state_dict_of
 from layercurv.measure import AlphaMap
 from layercurv.models.transformers_import import transformers
 from layercurv.models.vision_import import torchvision
@@ -49,7 +50,14 @@ def saved(tmp_path_factory):
     torch.save(Plain(), folder / "whole.pt")
     torch.save(Plain().state_dict(), folder / "plain.pt")
     torch.save({"epoch": 3}, folder / "empty.pt")
+    inside = {f"model.{name}": value for name, value in Plain().state_dict().items()}
+    torch.save({"state_dict": inside, "epoch": 3}, folder / "lightning.ckpt")
     (folder / "noise.pt").write_bytes(b"nothing of torch")
+    (folder / "nothing.pt").write_bytes(b"")
+    (folder / "word.pt").write_bytes(b"junk")
+    (folder / "latin.txt").write_bytes(b"\xe9" * 100)
+    shutil.copytree(folder / "gpt2", folder / "damaged")
+    (folder / "damaged" / "model.safetensors").write_bytes(b"x" * 50)
     torch.save((torch.randn(12, 3, 8, 8), torch.randint(4, (12,))), folder / "images.pt")
     torch.save((torch.randn(12, 3, 8, 8), torch.rand(12)), folder / "regression.pt")
     np.savez(folder / "bytes.npz", inputs=np.zeros((12, 3, 8, 8), np.uint8), targets=[0, 1, 2, 3] * 3)
@@ -150,6 +158,18 @@ BAD = {
     ),
     "untrusted pickle": (("whole.pt", "images.pt"), "add --trust-pickle if you trust it"),
     "no file of torch": (("noise.pt", "images.pt", "--architecture", "resnet18"), "noise.pt"),
+    "empty file": (
+        ("nothing.pt", "images.pt", "--architecture", "resnet18"),
+        "nothing.pt: expected a file of torch.save",
+    ),
+    "a word": (("word.pt", "images.pt", "--architecture", "resnet18"), "word.pt: expected a file of torch.save"),
+    "a function that fails": (("plain.pt", "images.pt", "--architecture", "os:replace"), "os:replace: TypeError"),
+    "no module": (("plain.pt", "images.pt", "--architecture", ":make"), "--architecture :make: ValueError"),
+    "damaged weights": (("damaged", "text.txt"), "its weights cannot be loaded"),
+    "empty data": (("vit", "nothing.pt"), "nothing.pt: expected inputs and targets, two arrays of one length"),
+    "a word for data": (("vit", "word.pt"), "word.pt: expected inputs and targets, two arrays of one length"),
+    "objects for data": (("vit", "whole.pt"), "found other objects than tensors"),
+    "no UTF-8": (("gpt2", "latin.txt"), "latin.txt: expected a text in UTF-8"),
     "no weights": (("empty.pt", "images.pt", "--architecture", "resnet18"), "expected a state dict"),
     "no head": (("headless", "images.pt"), "expected a causal language model or an image classifier, got ViTModel"),
     "a layer is not in the file": (
@@ -162,7 +182,7 @@ BAD = {
     "folder without pictures": (("vit", "gpt2"), "expected one folder of pictures per class, or Parquet files"),
     "too many samples": (("vit", "images.pt", "--samples", "13"), "--samples 13"),
     "targets that are no labels": (("vit", "regression.pt"), "expected class labels as targets, got torch.float32"),
-    "no archive": (("vit", "junk.npz"), "junk.npz: expected inputs and targets, two arrays of one length, got File"),
+    "no archive": (("vit", "junk.npz"), "junk.npz: expected inputs and targets, two arrays of one length: BadZipFile"),
     "objects": (("vit", "objects.npz"), "two arrays of one length, got NpzFile: Object arrays cannot be loaded"),
     "bytes for pictures": (("vit", "bytes.npz"), "the inputs are bytes (uint8), and the network takes real numbers"),
     "context": (("gpt2", "text.txt", "--context", "33"), "--context 33: the network takes at most 32 tokens"),
@@ -187,6 +207,19 @@ def test_bad_input_is_one_message_and_exit_code_2(measure, case, tmp_path, capsy
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith("error: ") and message in last
     assert not list(tmp_path.glob("*.json"))
+
+
+def test_a_folder_in_the_place_of_the_record_is_found_out_beforehand(measure, tmp_path, capsys):
+    (tmp_path / "taken.json").mkdir()
+    assert measure("vit", "images.pt", "--output", str(tmp_path / "taken"), "--overwrite") == 2
+    assert "taken.json is no file: choose another --output" in capsys.readouterr().err
+
+
+def test_weights_of_a_network_that_was_an_attribute_are_loaded(saved):
+    plain = Plain()
+    load_weights(plain, state_dict_of(saved / "lightning.ckpt", torch.load(saved / "lightning.ckpt")), saved)
+    kept = torch.load(saved / "lightning.ckpt")["state_dict"]
+    assert all(torch.equal(value, kept[f"model.{name}"]) for name, value in plain.state_dict().items())
 
 
 def test_without_a_number_all_samples_of_a_small_file_are_taken(saved, tmp_path, monkeypatch, caplog):

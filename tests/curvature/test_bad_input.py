@@ -88,7 +88,7 @@ MODELS = {
     "not a tensor": (
         Parts(lambda net, x: {"scores": net.first(x)}, first=linear()).eval(),
         None,
-        "Parts: expected the network to return a tensor, or an object with `logits`, got dict",
+        "Parts: expected the network to return a tensor, or an object or dictionary with `logits`, got dict; for",
     ),
 }
 

@@ -66,7 +66,15 @@ def dataset():
     return TensorDataset(x, y)
 
 
-NAMED = seeded(Named)
+class Answering(Named):
+    """Returns a dictionary, with its own loss if it is given labels."""
+
+    def forward(self, x, labels=None):
+        logits = super().forward(x)
+        return {"logits": logits} | ({} if labels is None else {"loss": F.cross_entropy(logits, labels)})
+
+
+NAMED, ANSWERING = seeded(Named), seeded(Answering)
 CASES = [
     Case("batch/list", TANH, reshaped(lambda x, y: [x, y])),
     Case(
@@ -132,6 +140,14 @@ CASES = [
         lambda: [{"x": x, "y": y, "table": torch.ones(7)} for x, y in labels()()],
         BatchLoss(lambda m, b: F.cross_entropy(m(b["x"]), b["y"]), "mean"),
         refused="cannot tell the number of samples",
+    ),
+    Case("batch/dict_of_logits", ANSWERING, labels(), own=lambda m, b: F.cross_entropy(m(b[0])["logits"], b[1])),
+    Case(
+        "batch/dict_of_loss",
+        ANSWERING,
+        reshaped(lambda x, y: {"x": x, "labels": y}),
+        ModelLoss(),
+        lambda m, b: m(**b)["loss"],
     ),
     Case("batch/loader", TANH, lambda: DataLoader(dataset(), 3)),
     Case("batch/loader_one_by_one", RELU, lambda: DataLoader(dataset(), 1)),

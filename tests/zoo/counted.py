@@ -89,11 +89,18 @@ FLAT = net(lambda n, x: n.head(n.a(x).tanh().cumsum(1)).flatten(0, 1), a=linear(
 PACKED = net(
     lambda n, x: n.head(n.rnn(x)[1][0]), rnn=lambda: nn.GRU(4, 4, batch_first=True), head=lambda: nn.Linear(4, C)
 )
-LISTED = net(
-    lambda n, x: n.head(torch.stack([n.a(part).relu().mean((1, 2)) for part in x])),
-    a=lambda: nn.Conv2d(2, 4, 3),
-    head=lambda: nn.Linear(4, C),
-)
+
+
+def of_list(n_channels):
+    return net(
+        lambda n, x: n.head(torch.stack([n.a(part).relu().mean((1, 2)) for part in x])),
+        a=lambda: nn.Conv2d(n_channels, 4, 3),
+        head=lambda: nn.Linear(4, C),
+    )
+
+
+LISTED, DETECTOR = of_list(2), of_list(3)
+VECTORS = net(lambda n, x: n.head(n.a(x).tanh()), a=linear(), head=linear(4, C))
 SPARSE = net(lambda n, x, A: n.head((A @ n.a(x)).relu()), a=linear(), head=linear(4, C))
 
 
@@ -107,6 +114,33 @@ class Holding(nn.Module):
 
     def forward(self, x):
         return self.head((self.matrix @ self.a(x)).tanh())
+
+
+def detected(*sizes):
+    """Pictures of three channels and of any size, each with its boxes' classes."""
+    return [([drawn(3, 5 + i, 6) for i in range(n)], [{"kinds": classes(2 + i % 2)} for i in range(n)]) for n in sizes]
+
+
+def of_detected(model, batch):
+    pairs = zip(model(batch[0]), batch[1], strict=True)
+    return torch.stack([F.cross_entropy(z.expand(len(t["kinds"]), -1), t["kinds"]) for z, t in pairs]).mean()
+
+
+def several(*sizes):
+    """Two inputs and two targets of all samples, each pair in a list."""
+    return [([drawn(n, 4), drawn(n, 4) + 1], [classes(n), classes(n).flip(0)]) for n in sizes]
+
+
+def of_several(model, batch):
+    return sum(F.cross_entropy(model(x), y) for x, y in zip(*batch, strict=True))
+
+
+def listed(*sizes):
+    return [[{"x": drawn(2, 5 + i, 6), "kind": classes(4)[i]} for i in range(n)] for n in sizes]
+
+
+def of_listed(model, batch):
+    return F.cross_entropy(model([sample["x"] for sample in batch]), torch.stack([sample["kind"] for sample in batch]))
 
 
 MEAN, SUM = BatchLoss(of_sums, "mean"), BatchLoss(lambda m, b: of_sums(m, b) * n_targets(b), "sum")
@@ -147,6 +181,52 @@ CASES = [
     ),
     Case("counted/packed", PACKED, packed, own=of_sums, n_samples=n_targets),
     Case("counted/list_of_pictures", LISTED, pictures, own=of_pictures, n_samples=n_targets),
+    Case("counted/detection", DETECTOR, lambda: detected(2, 1), BatchLoss(of_detected, "mean"), refused="or its lists"),
+    Case(
+        "counted/detection_by_pairs",
+        DETECTOR,
+        lambda: [tuple(map(tuple, batch)) for batch in detected(2, 1)],
+        BatchLoss(of_detected, "mean"),
+        refused="by a factor of 0.333333 and 0.666667",
+    ),
+    Case(
+        "counted/detection_told",
+        DETECTOR,
+        lambda: detected(2, 1),
+        BatchLoss(of_detected, "mean", lambda batch: len(batch[0])),
+        of_detected,
+        n_samples=lambda batch: len(batch[0]),
+    ),
+    Case(
+        "counted/listed_samples",
+        LISTED,
+        lambda: listed(3, 2),
+        BatchLoss(of_listed, "mean"),
+        refused="cannot tell the number of samples",
+    ),
+    Case(
+        "counted/listed_samples_told",
+        LISTED,
+        lambda: listed(3, 2),
+        BatchLoss(of_listed, "mean", len),
+        of_listed,
+        n_samples=len,
+    ),
+    Case(
+        "counted/lists_of_inputs",
+        VECTORS,
+        lambda: several(5, 3),
+        BatchLoss(of_several, "mean"),
+        of_several,
+        n_samples=lambda batch: len(batch[0][0]),
+    ),
+    Case(
+        "counted/lists_of_either",
+        VECTORS,
+        lambda: [([drawn(4, 4) + i for i in range(n)], [classes(4)] * n) for n in (2, 1)],
+        BatchLoss(of_several, "mean"),
+        refused="its lists have 1 and 2 entries, each a sample or a tensor of all samples",
+    ),
     Case("counted/sparse", SPARSE, sparse, own=of_graphs),
     Case("counted/sparse_attribute", seeded(Holding), lambda: [(drawn(6, 4), classes(6))], own=of_sums),
     Case(

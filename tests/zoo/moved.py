@@ -1,12 +1,26 @@
 """Parameters of every kind, along full and rank-one directions."""
 
+import torch
+import torch.nn.functional as F
 from torch import nn
 
-from layercurv.curvature import ModelLoss
+from layercurv.curvature import BatchLoss, ModelLoss
 from tests.zoo.case import Case, images, seeded, tokens, vectors
 from tests.zoo.plain import FUNCTIONS, Tied, convolutional, linear, net, norm_net, perceptron
 from tests.zoo.published import BASE, CAUSAL_NETWORKS, hf, own_loss, text
 from tests.zoo.sequences import SEQUENCES, sequences
+
+
+class OneNumber(nn.Module):
+    """A parameter of no axis."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.slope, self.head = nn.Linear(4, 4), nn.Parameter(torch.tensor(0.7)), nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.head((self.first(x) * self.slope).tanh())
+
 
 ALL = "*"
 CASES = [
@@ -25,6 +39,14 @@ CASES = [
         "moved/transposed_convolution",
         convolutional(lambda: nn.ConvTranspose2d(4, 2, 2, stride=2)),
         images(),
+        layers=[],
+        parameters=ALL,
+    ),
+    Case(
+        "moved/one_number",
+        seeded(OneNumber),
+        vectors(),
+        BatchLoss(lambda m, b: F.cross_entropy(m(b[0]), b[1]), "mean"),
         layers=[],
         parameters=ALL,
     ),
