@@ -73,19 +73,17 @@ class Batch:
     def rows_per_sample(self) -> float | None:
         """How many samples there are by another count, for each of `n_samples`; None if nothing else counts them.
 
-        The other count is the targets' first axis, else the length of the lists that hold a tensor or a dictionary for
-        each sample. Where lists may as well hold several inputs or targets of all samples, it is minus their length.
+        The other count is the targets' first axis, else the length of the lists that may hold a tensor or a dictionary
+        for each sample.
         """
         n = self.n_samples
         if self.n_targets is not None:
             return self.n_targets / n
         if len(lengths := {len(part) for part in _lists(self.raw)}) != 1:
             return None
-        count = lengths.pop()
-        if any(len(x) != n for x in tensors_in(self.raw) if x.dim()):
-            return count / n
-        has_stacked = any(isinstance(part, torch.Tensor) for part in _parts(self.raw))
-        return None if has_stacked else -float(count)
+        is_stacked = any(isinstance(part, torch.Tensor) for part in _parts(self.raw))
+        has_one_length = all(len(x) == n for x in tensors_in(self.raw) if x.dim())
+        return None if is_stacked and has_one_length else lengths.pop() / n
 
     @property
     def is_listed(self) -> bool:

@@ -103,8 +103,9 @@ class Objective:
         self.rows_per_sample = rows_per_sample
         if isinstance(self.loss, BatchLoss) and not self.loss.is_told(rows_per_sample):
             raise InputError(
-                f"batches: cannot tell the number of samples of a micro-batch: {_disagreement(rows_per_sample)}; give "
-                "the loss n_samples=, a function of the batch (see BatchLoss)"
+                "batches: cannot tell the number of samples of a micro-batch: its first tensor and its last (or its "
+                f"targets, or its lists) differ in length, by a factor of {_listed(rows_per_sample)}; give the loss "
+                "n_samples=, a function of the batch (see BatchLoss)"
             )
         if not isinstance(self.loss, BatchLoss) and len(rows_per_sample) > 1:
             raise InputError(
@@ -262,16 +263,6 @@ def told(what: str, but: type[Exception] = InputError) -> Generator[None]:
             raise
         message = (str(error).strip().splitlines() or [""])[0]
         raise InputError(f"{what}: {': '.join(filter(None, (type(error).__name__, message)))}") from error
-
-
-def _disagreement(rows_per_sample: set[float]) -> str:
-    if any(share < 0 for share in rows_per_sample):
-        lengths = " and ".join(f"{-share:g}" for share in sorted(rows_per_sample, reverse=True) if share < 0)
-        return f"its lists have {lengths} entries, each a sample or a tensor of all samples"
-    return (
-        "its first tensor and its last (or its targets, or its lists) differ in length, by a factor of "
-        f"{_listed(rows_per_sample)}"
-    )
 
 
 def _listed(factors: set[float]) -> str:

@@ -216,16 +216,19 @@ CASES = [
         "counted/lists_of_inputs",
         VECTORS,
         lambda: several(5, 3),
-        BatchLoss(of_several, "mean"),
+        BatchLoss(of_several, "mean", lambda batch: len(batch[0][0])),
         of_several,
         n_samples=lambda batch: len(batch[0][0]),
     ),
-    Case(
-        "counted/lists_of_either",
-        VECTORS,
-        lambda: [([drawn(4, 4) + i for i in range(n)], [classes(4)] * n) for n in (2, 1)],
-        BatchLoss(of_several, "mean"),
-        refused="its lists have 1 and 2 entries, each a sample or a tensor of all samples",
+    *(
+        Case(
+            f"counted/lists_of_either_{name}",
+            VECTORS,
+            lambda shapes=shapes: [([drawn(n, 4) + i for i in range(k)], [classes(n)] * k) for k, n in shapes],
+            BatchLoss(of_several, "mean"),
+            refused="or its lists",
+        )
+        for name, shapes in {"more": ((2, 4), (1, 4)), "longer": ((2, 4), (2, 3))}.items()
     ),
     Case("counted/sparse", SPARSE, sparse, own=of_graphs),
     Case("counted/sparse_attribute", seeded(Holding), lambda: [(drawn(6, 4), classes(6))], own=of_sums),
