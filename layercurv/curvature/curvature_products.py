@@ -148,7 +148,10 @@ class GaussNewtonProducts(CurvatureProducts):
         weights: Tensors = [layer.weight for layer in self._layers]
         if not (behind := behind_custom_functions(outputs.sum(), self._layers)):
             return
-        push, (u,), v = _Jacobian(outputs, weights), random_directions([outputs]), random_directions(weights)
+        push = _Jacobian(outputs, weights)
+        u, *v = (
+            d.tensor(w.dtype) for d, w in zip(random_directions([outputs, *weights]), [outputs, *weights], strict=True)
+        )
         once, twice = _inner(push.transposed(u), v), (u * push(v)).sum()
         if not float(abs(once - twice)) <= _SAME * max(abs(float(once)), abs(float(twice))):
             name, reason = next(iter(behind.items()))

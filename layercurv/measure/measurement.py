@@ -239,7 +239,7 @@ class Measurement:
             directions = random_directions(weights)
             total = objective.sum_loss(objective.prepared(as_batch(first_samples(self.batches[0], 2))))
             pairs = list(zip(derivatives(total, weights, directions), directions, strict=True))
-        return [(float((product * d).sum()), float(product.norm() * d.norm())) for (_, product), d in pairs]
+        return [(float(d.along(product)), float(product.norm())) for (_, product), d in pairs]
 
     def _losses(self) -> list[tuple[float, int]]:
         # Of each micro-batch: the sum of its losses, and its samples. A network or loss may take gradients itself.
