@@ -11,9 +11,7 @@ from claimgate.claim import Status, Verdict
 from claimgate.errors import InputError, shown
 from claimgate.manifest import NAME, frozen_records, read_manifest
 from claimgate.project import Project
-from claimgate.record_formats import READERS, LibraryMissing, parse_record
-
-MAX_BYTES = 64 * 2**20  # of one record; the largest there is has a few
+from claimgate.record_formats import MAX_BYTES, READERS, LibraryMissing, parse_record
 
 
 class SealedRecords:
