@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator
 
 from claimgate.errors import InputError, shown
+from claimgate.evaluation import Laid
 
 MAX_BYTES = 64 * 2**20  # of one record, as it lies there and unpacked
 MAX_VALUES = MAX_BYTES // 8  # of all its arrays: each becomes a Python object of some ten bytes
@@ -99,7 +100,7 @@ def _array(content: bytes, name: str, n_most: int) -> dict:
     if (n := _n_objects(shape)) > n_most:
         raise InputError(f"{name}: expected at most {MAX_VALUES} values in a record, got {n}")
     array = np.frombuffer(content, kind, math.prod(shape), stream.tell()) if kind.itemsize else np.zeros(shape, kind)
-    return {"values": array.reshape(shape, order="F" if by_column else "C").tolist(), "shape": list(shape)}
+    return Laid(values=array.reshape(shape, order="F" if by_column else "C").tolist(), shape=list(shape))
 
 
 def _header(stream: io.BytesIO) -> tuple:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from claimgate import strict_json
 from claimgate.array_files import MAX_BYTES, MAX_VALUES, read_npy, read_npz
 from claimgate.errors import InputError, shown
+from claimgate.evaluation import Laid
 
 _INTEGER = re.compile(r"[+-]?\d{1,18}")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?:nan|inf(?:inity)?)", re.IGNORECASE)
@@ -50,7 +51,7 @@ def parse_record(content: bytes, name: str) -> object:
 
 def _json_lines(content: bytes, name: str) -> dict:
     lines = enumerate(content.removesuffix(b"\n").split(b"\n") if content else (), start=1)
-    return {"rows": [strict_json.loads(line, f"{name}, line {number}") for number, line in lines]}
+    return Laid(rows=[strict_json.loads(line, f"{name}, line {number}") for number, line in lines])
 
 
 def _csv(content: bytes, name: str) -> dict:
@@ -77,7 +78,8 @@ def _cell(text: str) -> object:
 
 
 def _table(columns: dict[str, list], n: int) -> dict:
-    return {"rows": [{name: values[row] for name, values in columns.items()} for row in range(n)], "columns": columns}
+    rows = [{name: values[row] for name, values in columns.items()} for row in range(n)]
+    return Laid(rows=rows, columns=columns)
 
 
 def _parquet(content: bytes, name: str) -> dict:

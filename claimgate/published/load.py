@@ -6,6 +6,7 @@ from pathlib import Path
 from claimgate.checks import REDUCERS
 from claimgate.closed_toml import decimal_number, filled_table, id_lines, read_toml_text
 from claimgate.errors import InputError, choose, shown
+from claimgate.measured import require_measured
 from claimgate.project import Audited, Project
 from claimgate.published.evidence import READING_REDUCERS
 from claimgate.published.row import REPLICATIONS, VERDICTS, Part, Reading, Replication, Row
@@ -130,7 +131,7 @@ def _validate_replication(replication: Replication, project: Project) -> None:
     match = _VARIANT.fullmatch(replication.variant)
     if match is None or match[1] not in scales or ".." in replication.variant:
         raise InputError(f"expected a variant like 'FOLDER/NAME.SCALE', got {shown(replication.variant)}")
-    compiled(replication.select)
+    require_measured(replication.select, is_counted=replication.reduce == "count")
     choose("reducer", replication.reduce, REDUCERS)
     if replication.quantity is not None:
         choose("quantity", replication.quantity, project.quantities)
