@@ -17,13 +17,19 @@ _LIMIT = 300  # seconds of one run
 OURS = ("claimgate.sty", "claimgate.tex")
 _WRAPPER = "claimgate-marked.tex"
 _CHARACTERS = "changes what characters mean"  # as packages and classes must
+_OVER = (
+    "overline|widebar|overbar|bar|overbracket|overbrace|underbrace|overset|underset|stackrel|accentset|dot|ddot|hat|widehat"
+    "|tilde|widetilde|vec|mathring|acute|grave|breve|check|not|sqrt|textsuperscript|textsubscript|textoverline"
+)
 _FORBIDDEN = {
     "sets a mark": r"\[\[[cwfr]:|:[cwfr]\]\]|claimgate@|claimgatemarks",
     _CHARACTERS: r"\\(?:catcode|makeatletter|csname|scantokens)(?![A-Za-z])|\^\^",
     "reads a file of its own choice": r"\\(?:openin|read|readline|directlua|write)(?![A-Za-z])"
     r"|\\(?:input|include|usepackage|RequirePackage|bibliography|includegraphics|graphicspath)\*?\s*(?:\[[^\]]*\]\s*)*[\s{]*"
     r"(?:(?:\./)*\.\./|/|~)",
-    "strikes out": r"\\(?:sout|xout|[bxh]?cancel(?:to)?)(?![A-Za-z])",
+    "strikes out": r"\\(?:sout|xout|st|[bxh]?cancel(?:to)?)(?![A-Za-z])",
+    "sets a claim raised, lowered or under a line": rf"\\(?:{_OVER})(?![A-Za-z])\s*(?:\{{(?:[^{{}}]|\{{[^{{}}]*\}})*)?"
+    r"\\(?:claim|says)(?![A-Za-z])",
     "defines a printing command anew": r"\\(?:[egx]?def|let|(?:re)?newcommand|providecommand|DeclareRobustCommand)"
     r"\s*\*?\s*\{?\s*\\(?:claim|says|waived|formula|ref|cite)\b",
 }
