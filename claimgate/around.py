@@ -20,6 +20,7 @@ _DISPLACED = 0.05  # of the font's size: digits of a line stand no further above
 _SMALL = 0.56  # of the neighbour's size: what is as high is no superscript
 _RAISED, _LOWERED = 0.15, 0.35  # of the font's size, of the foot and the head of a letter
 _ATTACHED, _NEAR = 0.2, 1.0  # of the font's size, beside a claim
+_LAID = 0.2  # of a digit's width and height, that another character may cover
 _BAR = 1.5  # points: a thicker line is no bar
 _ABOVE = 0.4  # of the font's size, above a digit
 _LONGER = 0.6  # of the font's size, on either side: a rule of a table is longer than what stands below it
@@ -82,6 +83,8 @@ def _objection(
     sides = [after] if is_formula else [before, after]
     if any(_is_raised_at(digits, claim, one) for one in sides):
         return "a letter raised or lowered at a claim"
+    if _is_laid_over(digits, [glyph for glyph in glyphs if abs(glyph.box[1] - digits[0].box[1]) < size]):
+        return "a claim that characters are laid over"
     if any(_is_bar_over(bar, digits, claim, size, glyphs) for bar in bars):
         return "a line over a claim"
     return ""
@@ -122,6 +125,20 @@ def _is_raised_at(digits: list[Glyph], claim: list[Glyph], other: Glyph | None) 
 
 def _height(digits: list[Glyph]) -> float:
     return max(digit.box[3] - digit.box[1] for digit in digits)
+
+
+def _is_laid_over(digits: list[Glyph], glyphs: list[Glyph]) -> bool:
+    import numpy as np
+
+    others = [glyph for glyph in glyphs if glyph.size > _MARK and glyph.is_read]
+    boxes, indices = np.array([glyph.box for glyph in others]), np.array([glyph.index for glyph in others])
+    for digit in digits:
+        left, bottom, right, top = digit.box
+        wide = np.minimum(right, boxes[:, 2]) - np.maximum(left, boxes[:, 0]) > _LAID * (right - left)
+        high = np.minimum(top, boxes[:, 3]) - np.maximum(bottom, boxes[:, 1]) > _LAID * (top - bottom)
+        if (wide & high & (indices != digit.index)).any():
+            return True
+    return False
 
 
 def _is_bar_over(bar: Box, digits: list[Glyph], claim: list[Glyph], size: float, glyphs: list[Glyph]) -> bool:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 Box = tuple[float, float, float, float]  # left, bottom, right, top in points
 
 _BESIDE = 0.5  # of the font's size: a sign or digit that is nearer belongs to the number
+_SQUEEZED = 0.4  # of the height: narrower text is as small as it is wide
 _STRAIGHT = 1.0  # degrees: text turned by no more is read as upright
 _ATTACHED = 0.15  # likewise: a digit that is so near to a letter is part of a name
 
@@ -88,7 +89,7 @@ def glyphs_of(page) -> list[Glyph]:
         known = pdfium.FPDFText_GetMatrix(text.raw, index, matrix)
         is_turned = known and (matrix.a * matrix.d <= matrix.b * matrix.c or matrix.a < -abs(matrix.b))
         quarters, is_slanted = _turn(matrix.a, matrix.b) if known else (0, False)
-        size = pdfium.FPDFText_GetFontSize(text.raw, index) * math.hypot(matrix.c, matrix.d) if known else math.inf
+        size = pdfium.FPDFText_GetFontSize(text.raw, index) * _scale(matrix) if known else math.inf
         is_of_page = _address(pdfium.FPDFText_GetTextObject(text.raw, index)) in texts
         before = found[-1] if found and found[-1].index == index - 1 else None
         upright = [turned_back(one, quarters) for one in ((box, before.box) if before else ())]
@@ -100,6 +101,12 @@ def glyphs_of(page) -> list[Glyph]:
         told = (bool(is_turned), is_of_page, is_of_name, quarters, is_slanted, baseline)
         found.append(Glyph(character, index, box, size, *told))
     return found
+
+
+def _scale(matrix) -> float:
+    # Of text that is squeezed to the width of nothing, not the height.
+    wide, high = math.hypot(matrix.a, matrix.b), math.hypot(matrix.c, matrix.d)
+    return high if wide > _SQUEEZED * high else wide
 
 
 def _turn(a: float, b: float) -> tuple[int, bool]:

@@ -58,7 +58,8 @@ _WORD = re.compile(
 _PARTS = "half|third|quarter|fifth|sixth|seventh|eighth|ninth|tenth|twentieth|hundredth|thousandth|millionth"
 _FEW = "two|three|four|five|six|seven|eight|nine"  # "quarters of 13" are quarters, "three quarters of 13" no 13
 _FACTORS = (
-    f"minus|negative|point|twice|thrice|double|triple|quadruple|(?:two|three|four|ten|hundred|thousand)fold|{_PARTS}"
+    "(?:square|cube) root|inverse|reciprocal|factorial|logarithm|exponential|one over"
+    f"|minus|negative|point|twice|thrice|double|triple|quadruple|(?:two|three|four|ten|hundred|thousand)fold|{_PARTS}"
     "|halb|halbe|halben|hälfte|drittel|viertel|zehntel|hundertstel|tausendstel|doppelte|doppelt|dreifache|komma"
     "|moitié|demi|demie|tiers|quarts?|dixième|moins|virgule|mitad|medio|media|tercios?|cuartos?|décimo|doble|menos|coma"
     "|metà|mezzo|mezza|terz[oi]|quart[oi]|decimo|doppio|meno|virgola|metade|meio|meia|terços?|dobro|vírgula|helft|derde|kwart"
@@ -67,12 +68,19 @@ _FACTORS = (
 _OF = "of|the|a|an|its|their|this|that|von|der|des|den|die|das|de|du|la|le|les|del|el|lo|los|della|il|do|da|dos|van|het"
 # Before a claim: what makes another number of it.
 FACTORS_BEFORE = rf"\b(?:{_FACTORS}|(?:{_FEW})[\s-](?:halve|{_PARTS})s)\s+(?:(?:{_OF})\s+){{0,2}}"
+_TENS = "hundred|thousand|million|billion|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety"
+FACTORS_BEFORE = (
+    rf"{FACTORS_BEFORE}|\b(?:{_TENS})s?(?:\s+and)?[\s-]+|\b(?:ten|two|{_TENS})\s+to\s+the\s+"
+    r"|(?:минус|половина|マイナス|负|負|零下)\s*"
+)
 # After it, likewise.
 FACTORS_AFTER = (
     r"(?:percent|per\s?cento?|per\s?mille|permille|prozent|promille|procent|pour\s?cent|por\s?cien(?:to)?|por\s?cento|hundred"
     r"|thousand|million|billion|trillion|lakh|crore|dozen|half|quarter|tenth|hundredth|thousandth|millionth|hundert|tausend"
     r"|million|millionen|milliarde|milliarden|hundertstel|tausendstel|zehntel|dutzend|mille|milliard|dixième|centième|millième"
     r"|mil|millón|millones|décima|centésima|milésima|mila|milione|milioni|miliardo|miliardi|milhão|milhões|bilhão|bilhões"
+    r"|percentage\s?points?|(?:of\s+)?one\s+percent|to\s+the\s+power|тыс|тысяч[аи]?|млн|миллион\w*|млрд|миллиард\w*|процент\w*"
+    r"|लाख|करोड़|हज़ार|प्रतिशत"
     r"|honderd|duizend|miljoen|miljard|douzaine|docena|dozzina|dúzia|dozijn)(?:s|n|en)?\b"
 )
 _ALIKE = str.maketrans(

@@ -14,7 +14,9 @@ _SMALL_ROMAN = re.compile(
     r"\b(?!(?<=\()\w+\))(?=(?:[ivxl]{2,}|[ivxlcdm]{4,})\b)(?!(?:vi|xi|li)\b)"
     r"m{0,3}(?:cm|cd|d?c{0,3})(?:xc|xl|l?x{0,3})(?:ix|iv|v?i{0,3})\b"
 )
-_PICTURES = re.compile(r"[\u2800-\u28ff⚀-⚅🔟💯🀀-🂓🂠-🃵]")  # Braille, dice, tiles, cards: few of these have a value
+_PICTURES = re.compile(
+    r"[\u2800-\u28ff⚀-⚅🔟💯🔢🔞🎱🥇-🥉🕐-🕧🀀-🂓🂠-🃵]"
+)  # Braille, dice, tiles, cards: few of these have a value
 # Greek and Hebrew letters are numbers with a stroke beside the last, or two before it; Cyrillic ones under a titlo.
 _GREEK = r"\u0370-\u0373\u0376-\u0377\u0386\u0388-\u03ff\u1f00-\u1fff"
 _STROKES = "ʹ\u0374΄´ˊ′‵’'`"
@@ -23,6 +25,8 @@ _LETTERS = re.compile(
     r"|[\u05d0-\u05ea]{1,4}[״\"″”“][\u05d0-\u05ea](?![\u05d0-\u05ea])|(?<![\u05d0-\u05ea])[\u05d0-\u05ea]{1,2}[׳'′’](?!\w)"
     r"|\w[\u0483\ua66f]|҂\w"
 )
+# Letters that look like digits, where nothing but a number stands: "lOO %".
+_ALIKE = re.compile(r"(?<![\w.,/-])(?:[lI|]O+|O[.,][lIO]+|[lI]+[.,][lIO]+)(?=\s?[%‰])|(?<![\w.,/-])[lI]OO+(?![\w-])")
 _CONTEXT = 24  # characters on either side
 _FORMULA = re.compile(r"⦃[^⦃⦄]*⦄")
 
@@ -39,7 +43,7 @@ def odd_numerals(text: str) -> Iterator[tuple[str, str]]:
     for position, character in enumerate(text):
         if not character.isascii() and unicodedata.numeric(character, None) is not None:
             yield character, _around(text, position, position + 1)
-    for pattern in (_ROMAN, _PICTURES):
+    for pattern in (_ROMAN, _PICTURES, _ALIKE):
         yield from _found(pattern, text)
     written = _FORMULA.sub(" ", text)  # where small letters are indices, and a stroke is a derivative
     for pattern in (_SMALL_ROMAN, _LETTERS):

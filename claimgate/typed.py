@@ -27,9 +27,17 @@ _IN_FORMULA = re.compile(r"(?<!\d)\d(?!\d)")  # more digits than one are refused
 _MINUS = "−‐‑‒–—―﹘﹣－⁻₋⎯➖-"
 _BEFORE = re.compile(rf"(?:{FACTORS_BEFORE}|[\d.,]|[~∼≈√^×⋅·*{_MINUS}]\s*|(?<!⟧)/\s*)⟦", re.IGNORECASE)
 _AFTER = re.compile(
-    rf"⟧(?:[\d⋅·^⟦]|[.,]\d|[kKMGTPB]\b|(?:bn|mn|mln|Mio|Mrd)\b|\s*(?:[%‰‱°×]|e[+−-]?\d|⋅|{FACTORS_AFTER}))",
+    rf"⟧(?:[\d⋅·^⟦]|[.,]\d|[kKMGTPB]\b|(?:bn|mn|mln|Mio|Mrd)\b|!(?=\s+[a-z])"
+    rf"|\s*(?:[%‰‱°×٪％﹪؉؊]|e[+−-]?\d|⋅|(?-i:[kM]|ppm|ppb|ppt|bps?|pct)\b|basis\s?points?\b|squared\b|cubed\b|-?fold\b|{FACTORS_AFTER}))",
     re.IGNORECASE,
 )
+_ALIKE = re.compile(r"(?<!\w)[lIO|]\s?⟦|⟧[lIOo|]\b|⟧\s[O|]\b")  # a letter that reads as one more digit
+# What may touch a claim: letters, quotes, brackets, what compares or separates. Any other sign is read with the number.
+_TOUCHING = re.compile(
+    r"[^\s\w()\[\]{}\"'“”‘’«»„‚<>=≠≤≥≪≫≲≳∈$€£¥:;,/|…†‡⟦⟧⟨⟩⟬⟭⟪⟫±−–—-]⟦"
+    r"|⟧(?:[^\s\w()\[\]{}\"'“”‘’«»<>=≠≤≥≪≫≲≳∈.,:;!?/|…†‡*∗⟦⟧⟨⟩⟬⟭⟪⟫±−–—-]|[:∶]\w|_)|(?<!⟧)(?<!⟧\s)±⟦"
+)
+_SIDE_BY_SIDE = re.compile(r"\d\s?⦄\s?⦃\s?\d")  # formulas of one digit each, which read as one number
 _COMBINING, _SPACING = ("Mn", "Mc", "Me"), ("Sk", "Lm")  # categories of marks; the latter have a width of their own
 _SIGNS = "‾′″‴⁗"
 _STROKE = re.compile(r"[\u0334-\u0338\u20d2\u20d3\u20d8-\u20da\u20e5\u20e6\u20eb]")  # laid over the one before it
@@ -88,6 +96,9 @@ def _exemption(kind: str, table: object) -> Exemption:
     for text in texts if kind == "name" else ():
         if not re.search(r"[#\d]", text) or (not re.sub(r"[#\d\s%.,−-]", "", text) and text.count("#") < 3):
             raise InputError(f"expected a name with digits or # in it that is not any number, got {shown(text)}")
+        for word in text.split() if kind == "name" else ():
+            if "#" in word and word.count("#") < 3 and not re.search(r"[^\W\d_]", word):
+                raise InputError(f"expected # in a word with letters, not as a number between words, got {shown(text)}")
     return Exemption(kind, tuple(texts), table["reason"], at_most)
 
 
@@ -105,6 +116,9 @@ def objections(text: str) -> list[str]:
     found = [f"numeral {token}: {around}" for token, around in odd_numerals(free)]
     found += [f"before a claim: {_around(bare, match)}" for match in _BEFORE.finditer(bare)]
     found += [f"after a claim: {_around(bare, match)}" for match in _AFTER.finditer(bare)]
+    found += [f"a letter that reads as a digit: {_around(bare, match)}" for match in _ALIKE.finditer(bare)]
+    found += [f"a sign that touches a claim: {shown(_around(bare, match))}" for match in _TOUCHING.finditer(bare)]
+    found += [f"formulas that read as one: {_around(free, match)}" for match in _SIDE_BY_SIDE.finditer(free)]
     found += [f"a mark at a number: {shown(around)}" for around in _marks_beside(bare)]
     found += [f"a stroke through a character: {_around(text, match)}" for match in _STROKE.finditer(text)]
     return found + [f"turns the order of characters: {shown(_around(text, match))}" for match in _TURNS.finditer(text)]

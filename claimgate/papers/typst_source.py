@@ -11,6 +11,7 @@ from pathlib import Path
 
 from claimgate.claim import Status, Verdict
 from claimgate.marks import MARKS
+from claimgate.papers.bibliography import results_in
 from claimgate.project import Locked, Project, TypstRules
 
 _IMPORT = re.compile(r'import\s+"([^"]*)"(?:\s*:\s*([^\n]*))?|import\s+([^"\s][^\n]*)')
@@ -59,6 +60,10 @@ def judge_sources(root: Path, project: Project) -> list[Verdict]:
     rules = project.typst
     judged = [name for name in names if name not in rules.setters]
     found = [f"{name}: {problem}" for name in judged for problem in _problems(root, name, project)]
+    for path in sorted((root / project.locked.paper).rglob("*")):
+        if path.suffix in (".bib", ".yml", ".yaml"):
+            text = path.read_text(encoding="utf-8", errors="replace")
+            found += [f"{path.relative_to(root).as_posix()}: {problem}" for problem in results_in(path.name, text)]
     status = Status.FAIL if found else Status.PASS
     return [
         Verdict("paper sources", status, "; ".join(found[:6]) or f"{len(names)} set no marks and no rules of their own")
