@@ -6,7 +6,7 @@ long it is unless a condition on a key chooses among them; a table of names for 
 a condition holds. What stands in the condition of a filter only chooses, and may say and build what it likes.
 """
 
-from dataclasses import dataclass
+import functools
 
 from claimgate.errors import InputError, shown
 from claimgate.select import compiled
@@ -26,12 +26,13 @@ _PLACES = ("field", "subexpression", "current", "identity", "index_expression")
 _LISTED = ("projection", "flatten")
 
 
-@dataclass(frozen=True)
 class _Kind:
     """What a part of an expression finds: built by it, or the record's; and of what kind its elements are."""
 
-    is_built: bool = False
-    of: "_Kind | None" = None
+    __slots__ = ("is_built", "of")
+
+    def __init__(self, is_built: bool = False, of: "_Kind | None" = None):
+        self.is_built, self.of = is_built, of
 
     @property
     def element(self) -> "_Kind":
@@ -41,6 +42,7 @@ class _Kind:
 _OWN = _Kind()
 
 
+@functools.lru_cache(maxsize=4096)  # many claims select alike
 def require_measured(expression: str, is_counted: bool = False, of_lists: bool = False) -> None:
     """Refuse an expression that finds what it says or builds itself instead of what a record holds.
 
