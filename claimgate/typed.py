@@ -96,10 +96,13 @@ def _exemption(kind: str, table: object) -> Exemption:
     for text in texts if kind == "name" else ():
         if not re.search(r"[#\d]", text) or (not re.sub(r"[#\d\s%.,−-]", "", text) and text.count("#") < 3):
             raise InputError(f"expected a name with digits or # in it that is not any number, got {shown(text)}")
-        for word in text.split() if kind == "name" else ():
-            if "#" in word and word.count("#") < 3 and not re.search(r"[^\W\d_]", word):
-                raise InputError(f"expected # in a word with letters, not as a number between words, got {shown(text)}")
+        if kind == "name" and any(map(_is_any_number, text.split())) and re.search(r"[^\W\d_]{2}", text):
+            raise InputError(f"expected # in a word with letters, not as a number between words, got {shown(text)}")
     return Exemption(kind, tuple(texts), table["reason"], at_most)
+
+
+def _is_any_number(word: str) -> bool:
+    return 0 < word.count("#") < 3 and re.search(r"[^\W\d_]", word) is None
 
 
 def objections(text: str) -> list[str]:
