@@ -6,13 +6,11 @@ change says so itself in `reviewed.toml`, which a reviewer reads: what kind, of 
 
 import contextlib
 import fnmatch
-import io
 import re
 import subprocess
-import tarfile
 import tomllib
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from difflib import SequenceMatcher
 from pathlib import Path, PurePosixPath
@@ -24,6 +22,8 @@ from claimgate.errors import InputError, shown
 from claimgate.locked.lock import FOLDER as LOCKED
 from claimgate.manifest import NAME as SEALS
 from claimgate.project import NAME as SETTINGS
+from claimgate.project import watched_of
+from claimgate.workflows import FILES, TARGETS, differences, parts_of
 
 KINDS = (
     "claim removed",
@@ -38,6 +38,7 @@ KINDS = (
     "sentence accepted",
     "sentence dropped",
     "setting changed",
+    "workflow changed",
 )
 _FREE = {"place", "reason"}  # keys of a claim that may change: a section's number; and words that are locked anyway
 _STRICT = {"equals": 0, "rounded_up": 0, "rounded_down": 0, "below": 1, "above": 1}
@@ -56,6 +57,7 @@ class Rules:
     locked: dict[str, list[str]] = field(default_factory=dict)  # file to accepted lines
     reviewed: tuple[str, ...] = ()
     settings: dict[str, object] = field(default_factory=dict)  # of `claimgate.toml`, by "table.key"
+    workflows: dict[str, str] = field(default_factory=dict)  # what runs the gate, by file or rule of a Makefile
 
 
 @dataclass(frozen=True)
@@ -82,17 +84,23 @@ def judge_changes(root: Path, claims: Path, results: Path, base: str) -> list[Ve
     Raises:
         InputError: If the base cannot be read, or `reviewed.toml` is malformed.
     """
-    before = rules_of(_files_at(root, base, claims, results))
-    files = [*claims.glob("*.toml"), results / SEALS, root / SETTINGS]
-    here = {path.name: path.read_bytes() for path in files if path.is_file()}
-    here |= {f"{LOCKED}/{path.name}": path.read_bytes() for path in (claims / LOCKED).glob("*.txt")}
-    after = rules_of(here)
+    commit = _commit(root, base)
+    before, after = _rules_at(root, base, commit, claims, results), _rules_here(root, claims, results)
+    ran, runs = _workflows(root, base, commit)
+    before, after = replace(before, workflows=ran), replace(after, workflows=runs)
     entries = [entry for entry in read_reviewed(claims) if repr(entry) not in before.reviewed]
     found = list(changes(before, after))
     verdicts = [_judge(change, entries) for change in found]
     return verdicts + [_judge_entry(entry, found) for entry in entries] or [
         Verdict("rules", Status.PASS, f"as in {base}")
     ]
+
+
+def _rules_here(root: Path, claims: Path, results: Path) -> Rules:
+    files = [*claims.glob("*.toml"), results / SEALS, root / SETTINGS]
+    here = {path.name: path.read_bytes() for path in files if path.is_file()}
+    here |= {f"{LOCKED}/{path.name}": path.read_bytes() for path in (claims / LOCKED).glob("*.txt")}
+    return rules_of(here)
 
 
 def rules_of(files: dict[str, bytes]) -> Rules:
@@ -164,6 +172,8 @@ def changes(before: Rules, after: Rules) -> Iterator[Change]:
     for key in _differing(before.settings, after.settings, set()) if before.settings else ():
         was, now = (shown(rules.settings.get(key, "not set")) for rules in (before, after))
         yield Change("setting changed", key, f"{was} -> {now}")
+    for name, detail in differences(before.workflows, after.workflows):
+        yield Change("workflow changed", name, shown(detail, 200))
 
 
 def read_reviewed(claims: Path) -> list[dict]:
@@ -292,39 +302,79 @@ def _parsed(name: str, content: bytes) -> dict:
         raise InputError(f"{name}: expected a TOML file, got one that does not parse: {shown(str(error))}") from error
 
 
-def _files_at(root: Path, base: str, claims: Path, results: Path) -> dict[str, bytes]:
-    inside = [str(path.resolve().relative_to(root.resolve())) for path in (claims, results / SEALS)]
+def _commit(root: Path, base: str) -> str:
     commit = _git(root, base, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{base}^{{commit}}")
     commit = commit.decode().strip()
     with contextlib.suppress(InputError):  # where branches parted; a shallow clone may not know it
         commit = _git(root, base, "merge-base", commit, "HEAD").decode().strip()
+    return commit
+
+
+def _rules_at(root: Path, base: str, commit: str, claims: Path, results: Path) -> Rules:
+    inside = [str(path.resolve().relative_to(root.resolve())) for path in (claims, results / SEALS)]
     settings = _files_of(root, base, commit, [SETTINGS])
     if settings:  # the folders may have been others
-        told = _parsed(SETTINGS, settings[PurePosixPath(SETTINGS)])
+        told = _parsed(SETTINGS, settings[SETTINGS])
         inside = [str(told.get("claims", "claims")), f"{told.get('records', 'results')}/{SEALS}"]
-    content = settings | _files_of(root, base, commit, inside)
     folder, seals = map(PurePosixPath, inside)
-    return {
-        path.relative_to(folder).as_posix() if folder in path.parents else path.name: text
-        for path, text in content.items()
-        if path.parent in (folder, folder / LOCKED) or path in (seals, PurePosixPath(SETTINGS))
-    }
+    below = {PurePosixPath(name): name for name in _names_at(root, base, commit)}
+    names = [name for path, name in below.items() if path.parent in (folder, folder / LOCKED) or path == seals]
+    content = settings | _files_of(root, base, commit, names)
+    return rules_of(
+        {
+            path.relative_to(folder).as_posix() if folder in path.parents else path.name: text
+            for path, text in ((PurePosixPath(name), text) for name, text in content.items())
+        }
+    )
 
 
-def _files_of(root: Path, base: str, commit: str, names: list[str]) -> dict[PurePosixPath, bytes]:
-    listed = _git(root, base, "ls-tree", "-z", "--name-only", commit, *names).decode().split("\0")[:-1]
-    if not listed:  # without names it would be all files
-        return {}
-    content = _git(root, base, "archive", "--format=tar", commit, *listed)
-    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-        members = [member for member in archive.getmembers() if member.isfile()]
-        return {PurePosixPath(member.name): archive.extractfile(member).read() for member in members}
+def _workflows(root: Path, base: str, commit: str) -> tuple[dict[str, str], dict[str, str]]:
+    # By the patterns of both, so that no change takes a file out of sight.
+    settings = _files_of(root, base, commit, [SETTINGS])
+    tables = [_parsed(SETTINGS, text) for text in settings.values()]
+    if (root / SETTINGS).is_file():
+        tables.append(_parsed(SETTINGS, (root / SETTINGS).read_bytes()))
+    asked = [watched_of(table.get("rules", {})) for table in tables] or [watched_of({})]
+    patterns = {one for rules in asked for one in (FILES if rules.files is None else rules.files)}
+    targets = {one for rules in asked for one in (TARGETS if rules.targets is None else rules.targets)}
+    top = Path(_git(root, base, "rev-parse", "--show-toplevel").decode().removesuffix("\n"))
+    if (below := root.resolve().relative_to(top.resolve()).as_posix()) != ".":
+        patterns |= {f"{below}/{one}" for one in patterns}
+    root = top  # where workflows lie, whatever folder the paper lies in
+    names = _git(root, base, "ls-files", "-z", "--cached", "--others", "--exclude-standard").decode().split("\0")
+    here = [name for name in names if name and (root / name).is_file()]
+    return (
+        parts_of(_names_at(root, base, commit), patterns, targets, lambda files: _files_of(root, base, commit, files)),
+        parts_of(here, patterns, targets, lambda files: {name: (root / name).read_bytes() for name in files}),
+    )
 
 
-def _git(root: Path, base: str, *words: str) -> bytes:
+def _names_at(root: Path, base: str, commit: str) -> list[str]:
+    # Of the folder of this paper, which need not be the root of the checkout.
+    return _git(root, base, "ls-tree", "-r", "-z", "--name-only", commit).decode().split("\0")[:-1]
+
+
+def _files_of(root: Path, base: str, commit: str, names: Iterable[str]) -> dict[str, bytes]:
+    # As they were committed: what `git archive` gives, attributes of the tree decide.
+    known, found = set(_names_at(root, base, commit)), {}
+    names = [name for name in names if name in known]
+    asked = "".join(f"{commit}:./{name}\n" for name in names if "\n" not in name)
+    content = _git(root, base, "cat-file", "--batch", given=asked.encode())
+    start = 0
+    for name in names:
+        if "\n" in name:
+            raise InputError(f"--base {shown(base)}: expected file names without line breaks, got {shown(name)}")
+        end = content.index(b"\n", start)
+        size = int(content[start:end].rpartition(b" ")[2])
+        found[name] = content[end + 1 : end + 1 + size]
+        start = end + size + 2
+    return found
+
+
+def _git(root: Path, base: str, *words: str, given: bytes | None = None) -> bytes:
     try:
         return subprocess.run(
-            ["git", "--no-replace-objects", "-C", str(root), *words], check=True, capture_output=True
+            ["git", "--no-replace-objects", "-C", str(root), *words], check=True, capture_output=True, input=given
         ).stdout
     except OSError as error:
         raise InputError(f"--base {base}: expected the program git, found none: {error}") from error

@@ -60,23 +60,23 @@ def is_finite(value: object) -> bool:
     Returns:
         False if there is a NaN or an infinity in it.
     """
-    if type(value) is float:
-        return math.isfinite(value)
-    if type(value) is dict:
+    if type(value) in _NUMBERS:
+        return _all_finite([value])
+    if isinstance(value, dict):
         value = list(value.values())
     if type(value) is tuple:  # of a map in Parquet
         value = list(value)
     if type(value) is not list:
         return True
     try:
-        if math.isfinite(sum(value)):  # of what are no numbers, there is no sum
+        if math.isfinite(sum(value, 0.0)):  # of what are no numbers, there is no sum; 10^400 is no float
             return True
     except (TypeError, OverflowError):
         pass
     kinds = set(map(type, value))
     if kinds <= _NUMBERS:
         return _all_finite(value)
-    return all(map(is_finite, value)) if kinds & {float, dict, list, tuple} else True
+    return all(map(is_finite, value)) if kinds - {str, bool, type(None)} else True
 
 
 class _Bulk:
@@ -202,7 +202,7 @@ def _of_type(kind: type, values: list, kinds: set[type]) -> list:
 
 def _all_finite(numbers: list) -> bool:
     try:
-        return math.isfinite(sum(numbers)) or all(map(math.isfinite, numbers))
+        return math.isfinite(sum(numbers, 0.0)) or all(map(math.isfinite, numbers))
     except OverflowError:  # an integer that is no float
         return False
 

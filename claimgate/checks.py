@@ -100,7 +100,7 @@ COMPARISONS: dict[str, Callable[[list[float], list[float], float], float]] = {
 
 
 _ROUNDING = {"equals": ROUND_HALF_EVEN, "rounded_up": ROUND_CEILING, "rounded_down": ROUND_FLOOR}
-_EXACT = Context(prec=1000)  # digits: more than any float64 has
+EXACT = Context(prec=1000)  # digits: more than any float64 has
 
 PAIRED = ("paired_difference_low", "paired_difference_high")  # of those, what takes the records two by two
 
@@ -289,7 +289,7 @@ def is_rounded_to(value: Decimal, stated: Decimal, rounding: str = ROUND_HALF_EV
     Returns:
         Whether the value rounds to it.
     """
-    return value.quantize(Decimal(1).scaleb(stated.as_tuple().exponent), rounding, _EXACT) == stated
+    return value.quantize(Decimal(1).scaleb(stated.as_tuple().exponent), rounding, EXACT) == stated
 
 
 def _width(claim: Claim) -> Decimal:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from claimgate.around import set_otherwise
 from claimgate.claim import Status, Verdict
 from claimgate.closed_toml import NUMERALS
 from claimgate.errors import InputError, shown
@@ -107,7 +108,8 @@ def measure_coverage(
         InputError: If a PDF cannot be read, marks do not close, or `numerals.toml` is malformed.
     """
     plain, text = pdf_text(Path(paper)), pdf_text(Path(marked))
-    return coverage_of(plain, text, Path(claims), printed, tuple(unseen_text(Path(paper))), placed)
+    unseen = (*unseen_text(Path(paper)), *set_otherwise(Path(marked)))
+    return coverage_of(plain, text, Path(claims), printed, unseen, placed)
 
 
 def coverage_of(
@@ -125,7 +127,7 @@ def coverage_of(
         text: The same with marks.
         claims: As for `measure_coverage`; without a `numerals.toml` nothing is exempt.
         printed: Likewise.
-        unseen: From `unseen.unseen_text`.
+        unseen: From `unseen.unseen_text` and `around.set_otherwise`.
         placed: As for `measure_coverage`.
 
     Returns:

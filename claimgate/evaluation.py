@@ -8,11 +8,14 @@ all.
 """
 
 import operator
+import sys
 from collections.abc import Callable
 from functools import reduce
 
 from jmespath.functions import Functions
 from jmespath.visitor import _Expression
+
+from claimgate.errors import shown
 
 Evaluate = Callable[[object], object]
 Path = tuple[str, ...]  # keys from the outside in
@@ -29,7 +32,13 @@ _FIRST_FROM_ELEMENT = (
 )
 
 FUNCTIONS = Functions()
+_GUARDED = ("length", "reverse", "keys", "values", "sum", "avg", "min", "max", "sort", "abs", "floor", "ceil")
+_in_condition = False  # while the condition of a filter is built
 ORDER = {"lt": operator.lt, "gt": operator.gt, "lte": operator.le, "gte": operator.ge}
+
+
+class Laid(dict):
+    """A document that the gate lays out, as the rows and columns of a CSV file: no record holds these keys."""
 
 
 class ValueAbsent(ValueError):  # ruff: ignore[error-suffix-on-exception-name] - a reason, not an error of the program
@@ -75,13 +84,18 @@ def _comparator(node: dict) -> Evaluate:
         return lambda value: _equal(left(value), right(value))
     if node["value"] == "ne":
         return lambda value: not _equal(left(value), right(value))
-    compare = ORDER[node["value"]]
+    compare, sides = ORDER[node["value"]], " and ".join(".".join(_path(side)) or "a value" for side in node["children"])
 
     def evaluate(value: object) -> bool | None:
         one, other = left(value), right(value)
         return compare(one, other) if _is_ordered(one) and _is_ordered(other) else None
 
-    return evaluate
+    def require(value: object) -> bool:
+        if (found := evaluate(value)) is None:
+            raise ValueAbsent(f"expected numbers or texts to compare, found {sides} of another kind, or absent")
+        return found
+
+    return evaluate if _in_condition else require
 
 
 def _equal(one: object, other: object) -> bool:
@@ -94,7 +108,49 @@ def _is_ordered(value: object) -> bool:
 
 def _function(node: dict) -> Evaluate:
     name, arguments = node["value"], _children(node)
+    if name in _GUARDED:
+        return lambda value: FUNCTIONS.call_function(name, [_guarded(name, argument(value)) for argument in arguments])
+    if name == "map" and not _in_condition:
+        return _map(node, *arguments)
     return lambda value: FUNCTIONS.call_function(name, [argument(value) for argument in arguments])
+
+
+def _guarded(name: str, argument: object) -> object:
+    # The library counts the letters of a text, and adds what float64 does not hold: 10^400 and -10^400 are no zero.
+    _require_own(argument)
+    if name in ("length", "reverse", "keys", "values"):
+        if isinstance(argument, str):
+            raise ValueAbsent(f"expected what {name}() is taken of to be a list, found the text {shown(argument, 40)}")
+        return argument
+    for one in argument if isinstance(argument, list) else [argument]:
+        if isinstance(one, int | float) and not isinstance(one, bool) and not abs(one) <= sys.float_info.max:
+            raise ValueAbsent(f"expected {name}() of finite numbers, found {shown(one, 40)}")
+    return argument
+
+
+def _require_own(value: object) -> None:
+    if type(value) is Laid:
+        raise ValueAbsent(f"expected what the record holds: {', '.join(value)} are how its format is laid out")
+
+
+def _map(node: dict, expression: Evaluate, elements: Evaluate) -> Evaluate:
+    # What tells of each element whether a condition holds, as `map(&((loss < `1` && `1`) || `0`), rows)`.
+    paths = list(dict.fromkeys(path for one in _comparisons(node["children"][0]) for path in _paths(one)))
+
+    def evaluate(value: object) -> object:
+        if isinstance(found := elements(value), list) and found:
+            _require_keys(paths, found)
+        return FUNCTIONS.call_function("map", [expression(value), found])
+
+    return evaluate
+
+
+def _comparisons(node: dict) -> list[dict]:
+    if node["type"] == "comparator":
+        return [node]
+    children = [child for child in node["children"] if isinstance(child, dict)]
+    children = children[:1] if node["type"] in _FIRST_FROM_ELEMENT else children
+    return [found for child in children for found in _comparisons(child)]
 
 
 class _Call:
@@ -111,7 +167,7 @@ def _expression(node: dict) -> Evaluate:
 
 
 def _filter(node: dict) -> Evaluate:
-    base, found, condition = _children(node)
+    base, found, condition = *map(evaluator, node["children"][:2]), _condition(node["children"][2])
     field, text = _field_and_text(node["children"][2])
     paths = list(dict.fromkeys(_paths(node["children"][2])))
 
@@ -128,6 +184,16 @@ def _filter(node: dict) -> Evaluate:
         return _projected(found, kept)
 
     return evaluate
+
+
+def _condition(node: dict) -> Evaluate:
+    # Where an element without a value is left out, as JMESPath has it; the keys are looked at beforehand.
+    global _in_condition
+    before, _in_condition = _in_condition, True
+    try:
+        return evaluator(node)
+    finally:
+        _in_condition = before
 
 
 def _require_keys(paths: list[Path], elements: list) -> None:
@@ -200,6 +266,7 @@ def _value_projection(node: dict) -> Evaluate:
 
     def evaluate(value: object) -> list | None:
         elements = base(value)
+        _require_own(elements)
         return _projected(found, list(elements.values())) if isinstance(elements, dict) else None
 
     return evaluate

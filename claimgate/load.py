@@ -20,8 +20,8 @@ from claimgate.closed_toml import (
 )
 from claimgate.errors import InputError, choose, shown
 from claimgate.manifest import is_record_name
+from claimgate.measured import require_measured
 from claimgate.project import Project
-from claimgate.select import compiled, require_measured
 
 _OTHERS = (
     PUBLISHED,
@@ -134,7 +134,7 @@ def _validate(claim: Claim, project: Project) -> None:
     if claim.unit not in UNITS:
         raise InputError(f"expected unit '', '%', 'points' or 'percent', got {shown(claim.unit)}")
     _validate_numbers(claim)
-    require_measured(claim.select)
+    require_measured(claim.select, is_counted="count" in (claim.reduce, claim.within))
     if claim.check != "equals":  # which takes any tolerance
         accepted_interval(claim)
 
@@ -147,8 +147,8 @@ def _validate_forecast(claim: Claim) -> None:
         )
     if claim.within is not None:
         raise InputError(f"{claim.reduce} compares item by item: leave out `within`")
-    compiled(claim.draws)
-    compiled(claim.paired_on)
+    require_measured(claim.draws)
+    require_measured(claim.paired_on, of_lists=True)
 
 
 def _validate_pairs(claim: Claim) -> None:
@@ -160,7 +160,7 @@ def _validate_pairs(claim: Claim) -> None:
                 f"{claim.reduce} takes one reference record for each record; got {len(claim.records)} records and "
                 f"{len(claim.reference)} references"
             )
-        compiled(claim.paired_on)
+        require_measured(claim.paired_on, of_lists=True)
 
 
 def _validate_record(claim: Claim, record: str, project: Project) -> None:

@@ -63,6 +63,14 @@ class TypstRules:
 
 
 @dataclass(frozen=True)
+class Watched:
+    """Files that run the gate, as glob patterns, and targets of Makefiles: what changes in them is told."""
+
+    files: tuple[str, ...] | None = None  # None: those of `workflows.FILES`
+    targets: tuple[str, ...] | None = None  # None: those of `workflows.TARGETS`
+
+
+@dataclass(frozen=True)
 class Paper:
     """The paper's source, and how it is compiled."""
 
@@ -101,6 +109,7 @@ class Project:
     paper: Paper | None = None
     locked: Locked = Locked()
     typst: TypstRules = TypstRules()
+    rules: Watched = Watched()
 
 
 def load_project(root: Path) -> Project:
@@ -140,7 +149,7 @@ def find_root(folder: Path) -> Path:
 
 def _project(root: Path, document: dict) -> Project:
     defaults = {"claims": "claims", "records": "results", "module": None, "schemas": None, "packages": []}
-    tables = {"names": {}, "paper": None, "locked": {}, "typst": {}}
+    tables = {"names": {}, "paper": None, "locked": {}, "typst": {}, "rules": {}}
     document = filled_table(document, set(), defaults | tables, {"claims", "records", "module", "schemas"})
     keys = ("scales", "unclaimed", "without_scale", "identities")
     names = _lists(filled_table(document["names"], set(), {key: [] for key in keys}, set()), keys)
@@ -166,6 +175,7 @@ def _project(root: Path, document: dict) -> Project:
         paper=_paper(document["paper"]),
         locked=_locked(document["locked"]),
         typst=_typst(document["typst"]),
+        rules=watched_of(document["rules"]),
     )
 
 
@@ -199,7 +209,24 @@ def _typst(table: object) -> TypstRules:
     return TypstRules(**_lists(table, ("setters", "free")), **named)
 
 
-def _lists(table: dict, keys: Iterable[str]) -> dict[str, tuple[str, ...]]:
+def watched_of(table: object) -> Watched:
+    """Read the table `[rules]`.
+
+    Args:
+        table: As parsed; a base may have none.
+
+    Returns:
+        Which files run the gate.
+
+    Raises:
+        InputError: If it is malformed.
+    """
+    table = filled_table(table, set(), {"files": None, "targets": None}, set())
+    return Watched(**_lists({key: value for key, value in table.items() if value is not None}))
+
+
+def _lists(table: dict, keys: Iterable[str] | None = None) -> dict[str, tuple[str, ...]]:
+    keys = table.keys() if keys is None else keys
     for key in keys:
         if not isinstance(table[key], list) or not all(isinstance(text, str) and text for text in table[key]):
             raise InputError(f"expected {key} to be a list of texts, got {shown(table[key])}")

@@ -14,10 +14,15 @@ import re
 from collections.abc import Callable
 
 from claimgate import strict_json
+from claimgate.array_files import MAX_BYTES, MAX_VALUES, read_npy, read_npz
 from claimgate.errors import InputError, shown
+from claimgate.evaluation import Laid
 
 _INTEGER = re.compile(r"[+-]?\d{1,18}")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?:nan|inf(?:inity)?)", re.IGNORECASE)
+
+
+_AT_A_TIME = 2**28  # bytes: so many rows are read at once that no more can come of them
 
 
 class LibraryMissing(Exception):  # ruff: ignore[error-suffix-on-exception-name] - a reason, not an error of the program
@@ -46,7 +51,7 @@ def parse_record(content: bytes, name: str) -> object:
 
 def _json_lines(content: bytes, name: str) -> dict:
     lines = enumerate(content.removesuffix(b"\n").split(b"\n") if content else (), start=1)
-    return {"rows": [strict_json.loads(line, f"{name}, line {number}") for number, line in lines]}
+    return Laid(rows=[strict_json.loads(line, f"{name}, line {number}") for number, line in lines])
 
 
 def _csv(content: bytes, name: str) -> dict:
@@ -73,7 +78,8 @@ def _cell(text: str) -> object:
 
 
 def _table(columns: dict[str, list], n: int) -> dict:
-    return {"rows": [{name: values[row] for name, values in columns.items()} for row in range(n)], "columns": columns}
+    rows = [{name: values[row] for name, values in columns.items()} for row in range(n)]
+    return Laid(rows=rows, columns=columns)
 
 
 def _parquet(content: bytes, name: str) -> dict:
@@ -83,41 +89,36 @@ def _parquet(content: bytes, name: str) -> dict:
         message = "reading Parquet takes pyarrow, which is not installed: pip install 'claimgate[parquet]'"
         raise LibraryMissing(message) from error
     try:
-        table = parquet.read_table(BufferReader(content))
-    except (ArrowException, OSError, ValueError) as error:
+        with parquet.ParquetFile(BufferReader(content)) as file:
+            table = _within_limits(file, name)
+    except (ArrowException, OSError, ValueError, MemoryError) as error:
         raise InputError(f"{name}: expected a Parquet file, got what does not parse: {shown(str(error))}") from error
     if len(set(table.column_names)) < table.num_columns:
         raise InputError(f"{name}: expected each column name once, got {shown(table.column_names)}")
     return _table({column: table[column].to_pylist() for column in table.column_names}, table.num_rows)
 
 
-def _npy(content: bytes, name: str) -> dict:
-    import numpy as np
+def _within_limits(file, name: str):
+    # What it declares first, then what there is, batch by batch: a run of equal texts takes a few bytes, and unpacks.
+    from pyarrow import RecordBatch, Table, types
 
-    try:
-        return _array(np.lib.format.read_array(io.BytesIO(content), allow_pickle=False), name)
-    except (OSError, ValueError, EOFError, SyntaxError, TypeError) as error:
-        raise InputError(f"{name}: expected a NumPy array, got one that does not parse: {shown(str(error))}") from error
-
-
-def _npz(content: bytes, name: str) -> dict:
-    from zipfile import BadZipFile
-
-    import numpy as np
-
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            if len(set(archive.files)) < len(archive.files):
-                raise InputError(f"{name}: expected each array name once, got {shown(archive.files)}")
-            return {key: _array(archive[key], name) for key in archive.files}
-    except (OSError, ValueError, EOFError, SyntaxError, BadZipFile, AttributeError, TypeError) as error:
-        raise InputError(f"{name}: expected NumPy arrays, got what does not parse: {shown(str(error))}") from error
-
-
-def _array(array, name: str) -> dict:
-    if array.dtype.kind not in "biufUS" or (array.dtype.kind == "f" and array.dtype.itemsize > 8):
-        raise InputError(f"{name}: expected numbers up to float64 or texts, got an array of {array.dtype}")
-    return {"values": array.tolist(), "shape": list(array.shape)}
+    told = file.metadata
+    declared = sum(told.row_group(group).total_byte_size for group in range(told.num_row_groups))
+    n_values = told.num_rows * max(1, told.num_columns)
+    if declared > MAX_BYTES or n_values > MAX_VALUES:
+        most = f"{MAX_BYTES} bytes and {MAX_VALUES} values"
+        raise InputError(f"{name}: expected at most {most} unpacked, got {declared} and {n_values}")
+    batches, n_bytes = [], 0
+    for batch in file.iter_batches(batch_size=min(65536, max(16, _AT_A_TIME // max(1, declared)))):
+        columns = [one.dictionary_decode() if types.is_dictionary(one.type) else one for one in batch.columns]
+        batch = RecordBatch.from_arrays(columns, batch.schema.names)
+        if "dictionary<" in str(batch.schema):  # within lists; what it unpacks to is not seen
+            raise InputError(f"{name}: expected lists of plain values, got {shown(str(batch.schema))}")
+        n_bytes += batch.nbytes
+        if n_bytes > MAX_BYTES:
+            raise InputError(f"{name}: expected at most {MAX_BYTES} bytes unpacked, got more: {n_bytes} at least")
+        batches.append(batch)
+    return Table.from_batches(batches) if batches else file.schema_arrow.empty_table()
 
 
 READERS: dict[str, Callable[[bytes, str], object]] = {
@@ -125,6 +126,6 @@ READERS: dict[str, Callable[[bytes, str], object]] = {
     "jsonl": _json_lines,
     "csv": _csv,
     "parquet": _parquet,
-    "npy": _npy,
-    "npz": _npz,
+    "npy": read_npy,
+    "npz": read_npz,
 }

@@ -11,9 +11,7 @@ from claimgate.claim import Status, Verdict
 from claimgate.errors import InputError, shown
 from claimgate.manifest import NAME, frozen_records, read_manifest
 from claimgate.project import Project
-from claimgate.record_formats import READERS, LibraryMissing, parse_record
-
-MAX_BYTES = 64 * 2**20  # of one record; the largest there is has a few
+from claimgate.record_formats import MAX_BYTES, READERS, LibraryMissing, parse_record
 
 
 class SealedRecords:
@@ -90,7 +88,20 @@ class SealedRecords:
         Returns:
             One verdict per file.
         """
-        return [self._judge(name) for name in sorted({*self.all_names, *needed})]
+        copies = self._copies()
+        judged = (self._judge(name) for name in sorted({*self.all_names, *needed}))
+        return [
+            Verdict(
+                one.subject, Status.FAIL, f"the same bytes as {copies[one.subject]}: one measurement, counted twice"
+            )
+            if one.status is Status.PASS and one.subject in copies
+            else one
+            for one in judged
+        ]
+
+    def _copies(self) -> dict[str, str]:
+        first: dict[str, str] = {}
+        return {name: first[digest] for name, digest in self._sealed.items() if first.setdefault(digest, name) != name}
 
     def _parse(self, name: str) -> None:
         if not self._is_read(name):

@@ -2,7 +2,6 @@
 
 import functools
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import jmespath
@@ -18,7 +17,6 @@ MAX_LENGTH = 400
 MAX_WIDTH = 256
 # to_string escapes the quotes of its last result, join repeats its separator.
 _WIDENING_FUNCTIONS = {"to_string": 4, "join": 16}
-_CONDITIONS = ("contains", "starts_with", "ends_with")  # functions that say yes or no, as a comparison does
 
 
 @functools.lru_cache(maxsize=4096)
@@ -45,27 +43,6 @@ def compiled(expression: str):
     if width > MAX_WIDTH:
         raise InputError(f"expected an expression whose lists multiply to at most {MAX_WIDTH}, got {width}")
     return parsed
-
-
-def require_measured(expression: str) -> None:
-    """Refuse an expression that finds what it says itself instead of what a record holds.
-
-    Args:
-        expression: JMESPath.
-
-    Raises:
-        InputError: If nothing in it asks the record, or a literal stands elsewhere than in a condition and is not one
-            of 0 and 1, which tell whether a condition holds.
-    """
-    node = compiled(expression).parsed
-    if not _asks(node):
-        raise InputError(f"select asks the record for nothing: {shown(expression)}")
-    for value in _literals(node):
-        if isinstance(value, str | list | dict) or value not in (None, 0, 1):
-            raise InputError(
-                f"select puts {shown(value)} in the place of what a record holds; a literal stands in a condition, or "
-                "is 0 or 1"
-            )
 
 
 def select(expression: str, document: object, where: str) -> list:
@@ -116,16 +93,3 @@ def _width(node: dict) -> int:
 
 def _children(node: dict) -> list[dict]:
     return [child for child in node["children"] if isinstance(child, dict)]
-
-
-def _asks(node: dict) -> bool:
-    return node["type"] in ("field", "current") or any(map(_asks, _children(node)))
-
-
-def _literals(node: dict) -> Iterator[object]:
-    if node["type"] == "literal":
-        yield node["value"]
-    elif node["type"] != "comparator" and not (node["type"] == "function_expression" and node["value"] in _CONDITIONS):
-        parts = _children(node)[:2] if node["type"] == "filter_projection" else _children(node)
-        for part in parts:
-            yield from _literals(part)

@@ -14,25 +14,10 @@ from pathlib import Path
 
 from claimgate.closed_toml import filled_table, read_toml
 from claimgate.errors import InputError, shown
+from claimgate.number_words import FACTORS_AFTER, FACTORS_BEFORE, number_words
+from claimgate.odd_numerals import odd_numerals
 
 KINDS = ("name", "formula", "waived")
-MARKS = "⟦⟬⟨⦃⟪⟧⟭⟩⦄⟫"
-_WORDS = """
-zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen
-nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million billion trillion half halves
-third quarter fourth fifth sixth seventh eighth ninth tenth twentieth hundredth thousandth millionth dozen score couple
-pair once twice thrice double triple quadruple twofold tenfold percent permille mille nought
-"""
-_WORD = re.compile(rf"\b(?:{'|'.join(_WORDS.split())})s?\b", re.IGNORECASE)
-_ROMAN = re.compile(
-    r"\b(?=(?:[IVXL]{2,}|[IVXLCDM]{4,})\b)M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})\b"
-)
-# The same in small letters, unless it counts items, as in "(ii)".
-_SMALL_ROMAN = re.compile(
-    r"\b(?!(?<=\()\w+\))(?=(?:[ivxl]{2,}|[ivxlcdm]{4,})\b)(?!(?:vi|xi|li)\b)"
-    r"m{0,3}(?:cm|cd|d?c{0,3})(?:xc|xl|l?x{0,3})(?:ix|iv|v?i{0,3})\b"
-)
-_OTHER_NUMERALS = re.compile(r"[\u2800-\u28ff⚀-⚅🔟💯]")  # Braille, dice, pictures: no character of these has a value
 _RULED = re.compile(r"⟪[^⟪⟫]*⟫")
 _AUDITED = re.compile(r"⟬[^⟭]*⟭")
 _CLAIM = re.compile(r"⟦[^⟧]*⟧")
@@ -40,21 +25,21 @@ _FORMULA = re.compile(r"⦃([^⦃⦄]*)⦄")
 _WAIVED = re.compile(r"⟨([^⟩]*)⟩")
 _IN_FORMULA = re.compile(r"(?<!\d)\d(?!\d)")  # more digits than one are refused anyway
 _MINUS = "−‐‑‒–—―﹘﹣－⁻₋⎯➖-"
-_PARTS = "half|third|quarter|fifth|sixth|seventh|eighth|ninth|tenth|twentieth|hundredth|thousandth|millionth"
-_FACTORS = (
-    f"minus|negative|point|twice|thrice|double|triple|quadruple|(?:two|three|four|ten|hundred|thousand)fold|{_PARTS}"
-)
-_FEW = "two|three|four|five|six|seven|eight|nine"  # "quarters of 13" are quarters, "three quarters of 13" no 13
-_BEFORE = re.compile(
-    rf"(?:\b(?:{_FACTORS}|(?:{_FEW})[\s-](?:halve|{_PARTS})s)\s+(?:(?:of|the|a|an|its|their|this|that)\s+){{0,2}}"
-    rf"|[\d.,]|[~∼≈√^×⋅·*{_MINUS}]\s*|(?<!⟧)/\s*)⟦",
-    re.IGNORECASE,
-)
+_BEFORE = re.compile(rf"(?:{FACTORS_BEFORE}|[\d.,]|[~∼≈√^×⋅·*{_MINUS}]\s*|(?<!⟧)/\s*)⟦", re.IGNORECASE)
 _AFTER = re.compile(
-    r"⟧(?:[\d⋅·^⟦\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]|[.,]\d|[kKMG]\b|\s*(?:[%‰‱°×]|e[+−-]?\d|⋅|(?:percent|per\s?cent|per\s?mille|permille|hundred|thousand|million"
-    r"|billion|trillion|dozen|half|quarter|tenth|hundredth|thousandth|millionth)s?\b))",
+    rf"⟧(?:[\d⋅·^⟦]|[.,]\d|[kKMGTPB]\b|(?:bn|mn|mln|Mio|Mrd)\b|!(?=\s+[a-z])"
+    rf"|\s*(?:[%‰‱°×٪％﹪؉؊]|e[+−-]?\d|⋅|(?-i:[kM]|ppm|ppb|ppt|bps?|pct)\b|basis\s?points?\b|squared\b|cubed\b|-?fold\b|{FACTORS_AFTER}))",
     re.IGNORECASE,
 )
+_ALIKE = re.compile(r"(?<!\w)[lIO|]\s?⟦|⟧[lIOo|]\b|⟧\s[O|]\b")  # a letter that reads as one more digit
+# What may touch a claim: letters, quotes, brackets, what compares or separates. Any other sign is read with the number.
+_TOUCHING = re.compile(
+    r"[^\s\w()\[\]{}\"'“”‘’«»„‚<>=≠≤≥≪≫≲≳∈$€£¥:;,/|…†‡⟦⟧⟨⟩⟬⟭⟪⟫±−–—-]⟦"
+    r"|⟧(?:[^\s\w()\[\]{}\"'“”‘’«»<>=≠≤≥≪≫≲≳∈.,:;!?/|…†‡*∗⟦⟧⟨⟩⟬⟭⟪⟫±−–—-]|[:∶]\w|_)|(?<!⟧)(?<!⟧\s)±⟦"
+)
+_SIDE_BY_SIDE = re.compile(r"\d\s?⦄\s?⦃\s?\d")  # formulas of one digit each, which read as one number
+_COMBINING, _SPACING = ("Mn", "Mc", "Me"), ("Sk", "Lm")  # categories of marks; the latter have a width of their own
+_SIGNS = "‾′″‴⁗"
 _STROKE = re.compile(r"[\u0334-\u0338\u20d2\u20d3\u20d8-\u20da\u20e5\u20e6\u20eb]")  # laid over the one before it
 _TURNS = re.compile(r"[\u202a-\u202e\u2066-\u2069]")  # with these around it, 91.2 is read as 2.19
 _CONTEXT = 24  # characters on either side of a typed quantity
@@ -111,7 +96,13 @@ def _exemption(kind: str, table: object) -> Exemption:
     for text in texts if kind == "name" else ():
         if not re.search(r"[#\d]", text) or (not re.sub(r"[#\d\s%.,−-]", "", text) and text.count("#") < 3):
             raise InputError(f"expected a name with digits or # in it that is not any number, got {shown(text)}")
+        if kind == "name" and any(map(_is_any_number, text.split())) and re.search(r"[^\W\d_]{2}", text):
+            raise InputError(f"expected # in a word with letters, not as a number between words, got {shown(text)}")
     return Exemption(kind, tuple(texts), table["reason"], at_most)
+
+
+def _is_any_number(word: str) -> bool:
+    return 0 < word.count("#") < 3 and re.search(r"[^\W\d_]", word) is None
 
 
 def objections(text: str) -> list[str]:
@@ -125,9 +116,13 @@ def objections(text: str) -> list[str]:
     """
     free = _free(text)
     bare = "".join(c for c in _ruled_out(text) if c not in "⦃⦄" and unicodedata.category(c) != "Cf")  # Cf is not seen
-    found = [f"numeral {token}: {around}" for token, around in _odd_numerals(free)]
+    found = [f"numeral {token}: {around}" for token, around in odd_numerals(free)]
     found += [f"before a claim: {_around(bare, match)}" for match in _BEFORE.finditer(bare)]
     found += [f"after a claim: {_around(bare, match)}" for match in _AFTER.finditer(bare)]
+    found += [f"a letter that reads as a digit: {_around(bare, match)}" for match in _ALIKE.finditer(bare)]
+    found += [f"a sign that touches a claim: {shown(_around(bare, match))}" for match in _TOUCHING.finditer(bare)]
+    found += [f"formulas that read as one: {_around(free, match)}" for match in _SIDE_BY_SIDE.finditer(free)]
+    found += [f"a mark at a number: {shown(around)}" for around in _marks_beside(bare)]
     found += [f"a stroke through a character: {_around(text, match)}" for match in _STROKE.finditer(text)]
     return found + [f"turns the order of characters: {shown(_around(text, match))}" for match in _TURNS.finditer(text)]
 
@@ -142,7 +137,7 @@ def typed_quantities(text: str) -> list[tuple[str, str]]:
         Kind with token, and surroundings; in the order of the text.
     """
     free = _CLAIM.sub("⟦⟧", re.sub(r"[⦃⦄]", "", _free(text)))
-    words = [(f"word {match[0].lower()}", _around(free, match)) for match in _WORD.finditer(free)]
+    words = [(f"word {word}", _surroundings(free, start, end)) for word, start, end in number_words(free)]
     formulas = [(f"formula {token}", formula) for token, formula in formula_numbers(text)]
     return words + formulas + [("waived", waived) for waived in _WAIVED.findall(text)]
 
@@ -219,17 +214,32 @@ def _drawn_out(text: str) -> str:
     return _ruled_out(_AUDITED.sub("", text))
 
 
-def _odd_numerals(text: str) -> Iterator[tuple[str, str]]:
-    for position, character in enumerate(text):
-        if not character.isascii() and unicodedata.numeric(character, None) is not None:
-            yield character, text[max(0, position - _CONTEXT) : position + _CONTEXT]
-    for pattern in (_ROMAN, _OTHER_NUMERALS):
-        for match in pattern.finditer(text):
-            yield match[0], _around(text, match)
-    for match in _SMALL_ROMAN.finditer(_FORMULA.sub(" ", text)):  # where it is an index
-        yield match[0], _around(_FORMULA.sub(" ", text), match)
+def _marks_beside(text: str) -> Iterator[str]:
+    for place, character in enumerate(text):
+        if character.isascii() and character != "`":
+            continue
+        kind, after = unicodedata.category(character), text[place + 1 : place + 2]
+        if kind in _COMBINING:
+            is_beside = _combines(text, place, kind, after)
+        else:
+            is_beside = (kind in _SPACING or character in _SIGNS) and (text[place - 1 : place] == "⟧" or after == "⟦")
+        if is_beside:
+            yield _surroundings(text, place, place + 1)
+
+
+def _combines(text: str, place: int, kind: str, after: str) -> bool:
+    # A mark combines with what stands before it. One that takes room of its own stands beside what follows too.
+    others = [one for one in text[max(0, place - _CONTEXT) : place] if unicodedata.category(one) not in _COMBINING]
+    is_of_letter = others[-1:] != [] and others[-1].isalpha()
+    before = "".join(others).rstrip()[-1:]
+    is_beside = (kind == "Mc" or not is_of_letter) and (after.isdigit() or after == "⟦")
+    return is_beside or before.isdigit() or before == "⟧"
 
 
 def _around(text: str, match: re.Match) -> str:
-    around = text[max(0, match.start() - _CONTEXT) : match.end() + _CONTEXT]
+    return _surroundings(text, *match.span())
+
+
+def _surroundings(text: str, start: int, end: int) -> str:
+    around = text[max(0, start - _CONTEXT) : end + _CONTEXT]
     return " ".join(re.sub(r"[\u00ad\ufffe]", "", around).split())

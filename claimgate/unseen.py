@@ -43,10 +43,14 @@ def unseen_text(path: Path) -> list[str]:
 
 
 def _judged(glyphs: list[Glyph], pixels: Pixels) -> Iterator[tuple[str, str]]:
-    laid = laid_beside(glyphs)
+    # Text that is turned by a quarter is judged on the page as it is seen when that text is upright.
+    seen = {0: (pixels, laid_beside(glyphs))}
+    for quarters in {glyph.quarters for glyph in glyphs} - {0}:
+        upright = [glyph.upright(quarters) for glyph in glyphs]
+        seen[quarters] = pixels.turned_back(quarters), laid_beside(upright, quarters)
     for place, glyph in enumerate(glyphs):
         if glyph.is_read or glyph.character in _SIGNS or _is_between_digits(glyphs, place):
-            yield glyph.character, _objection(glyph, pixels, laid)
+            yield glyph.character, _objection(glyph.upright(glyph.quarters), *seen[glyph.quarters])
 
 
 def _is_between_digits(glyphs: list[Glyph], place: int) -> bool:
@@ -63,6 +67,8 @@ def _is_between_digits(glyphs: list[Glyph], place: int) -> bool:
 def _objection(glyph: Glyph, pixels: Pixels, laid: set[int]) -> str:
     if glyph.is_turned:
         return "text upside down or mirrored"
+    if glyph.is_slanted and glyph.is_of_page and glyph.character.isdigit():
+        return "a number turned by no quarter"
     if glyph.size < _SIZE - 1e-3:
         return "text too small to be read"
     if not pixels.is_seen(glyph.box):

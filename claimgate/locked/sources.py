@@ -219,6 +219,8 @@ def _grouped(records: tuple[str, ...]) -> str:
 def _row(row: "Row") -> Iterator[str]:
     yield f"{row.place}: {row.sentence}"
     yield f"printed: {row.printed} | {', '.join(row.stated)} | {row.check} | {row.unit or '-'}"
+    if row.ties != "even":
+        yield f"ties: {row.ties}"
     yield f"{row.verdict}: {row.reason}"
     for reading in row.readings:
         parts = " + ".join(f"{part.file} {part.select} {part.quantity or '-'}" for part in reading.parts)

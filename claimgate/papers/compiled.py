@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from claimgate.around import set_otherwise
 from claimgate.errors import InputError
 from claimgate.files import write_text_atomically
 from claimgate.pdf_text import pdf_text
@@ -63,16 +64,17 @@ def compile_paper(project: Project, verification: Verification) -> Compiled:
         write_text_atomically(source.parent / "claimgate.tex", FORMATS["latex"](verification, False))
         compile_latex(source, build)
         plain, marked = (pdf_text(build / f"{name}.pdf") for name in ("paper", "marked"))
-        return _noted(build, _of_pdf(build / "paper.pdf", plain, with_marks(marked)))
+        return _noted(build, _of_pdf(build, plain, with_marks(marked)))
     from claimgate.papers.typst import compile_typst
 
     compile_typst(source, project.root, build)
     texts = (pdf_text(build / f"{name}.pdf") for name in ("paper", "marked"))
-    return _noted(build, _of_pdf(build / "paper.pdf", *texts))
+    return _noted(build, _of_pdf(build, *texts))
 
 
-def _of_pdf(file: Path, plain: str, marked: str) -> Compiled:
-    return Compiled(file, plain, marked, tuple(unseen_text(file)))
+def _of_pdf(build: Path, plain: str, marked: str) -> Compiled:
+    file = build / "paper.pdf"
+    return Compiled(file, plain, marked, (*unseen_text(file), *set_otherwise(build / "marked.pdf")))
 
 
 def _noted(build: Path, compiled: Compiled) -> Compiled:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from claimgate.claim import Status, Verdict
 from claimgate.errors import InputError, shown
+from claimgate.papers.bibliography import results_in
 from claimgate.papers.compiled import CannotCompile
 
 _MARKS = {"c": "⟦⟧", "w": "⟨⟩", "f": "⦃⦄", "r": "⟪⟫"}
@@ -17,13 +18,24 @@ _LIMIT = 300  # seconds of one run
 OURS = ("claimgate.sty", "claimgate.tex")
 _WRAPPER = "claimgate-marked.tex"
 _CHARACTERS = "changes what characters mean"  # as packages and classes must
+_OVER = (
+    "overline|widebar|overbar|bar|overbracket|overbrace|underbrace|overset|underset|stackrel|accentset|dot|ddot|hat|widehat"
+    "|tilde|widetilde|vec|mathring|acute|grave|breve|check|not|sqrt|textsuperscript|textsubscript|textoverline"
+)
 _FORBIDDEN = {
     "sets a mark": r"\[\[[cwfr]:|:[cwfr]\]\]|claimgate@|claimgatemarks",
-    _CHARACTERS: r"\\(?:catcode|makeatletter|csname|scantokens)(?![A-Za-z])|\^\^",
+    _CHARACTERS: r"\\(?:catcode|mathcode|delcode|lccode|uccode|makeatletter|csname|scantokens|mathchardef"
+    r"|newunicodechar|DeclareUnicodeCharacter|DeclareMathSymbol|DeclareTextSymbol|DeclareTextCommand)(?![A-Za-z])|\^\^",
+    "draws what TeX does not know of": r"\\(?:special|pdfliteral|pdfextension|pdfobj|pdfx?form|pdfrefxform|pdfximage"
+    r"|pdfrefximage|pdffeedback|AtBeginShipout\w*|AddToShipoutPicture\w*)(?![A-Za-z])",
+    "names a printing command and prints nothing": r"\\(?:claim|says)(?![A-Za-z@])(?!\{[\w.]+\})"
+    r"|(?:cmd|env)/(?:claim|says|waived|formula)\b|environment\s*\{\s*(?:claim|says|waived|formula)\s*\}",
     "reads a file of its own choice": r"\\(?:openin|read|readline|directlua|write)(?![A-Za-z])"
     r"|\\(?:input|include|usepackage|RequirePackage|bibliography|includegraphics|graphicspath)\*?\s*(?:\[[^\]]*\]\s*)*[\s{]*"
     r"(?:(?:\./)*\.\./|/|~)",
-    "strikes out": r"\\(?:sout|xout|[bxh]?cancel(?:to)?)(?![A-Za-z])",
+    "strikes out": r"\\(?:sout|xout|st|[bxh]?cancel(?:to)?)(?![A-Za-z])",
+    "sets a claim raised, lowered or under a line": rf"\\(?:{_OVER})(?![A-Za-z])\s*(?:\{{(?:[^{{}}]|\{{[^{{}}]*\}})*)?"
+    r"\\(?:claim|says)(?![A-Za-z])",
     "defines a printing command anew": r"\\(?:[egx]?def|let|(?:re)?newcommand|providecommand|DeclareRobustCommand)"
     r"\s*\*?\s*\{?\s*\\(?:claim|says|waived|formula|ref|cite)\b",
 }
@@ -108,6 +120,7 @@ def _problems(path: Path) -> Iterator[str]:
     for what, pattern in _FORBIDDEN.items():
         if not (is_package and what is _CHARACTERS) and (match := re.search(pattern, text)):
             yield f"{what}: {match[0]!r}"
+    yield from results_in(path.name, text)
 
 
 def _latexmk(folder: Path, file: str, work: Path) -> None:

@@ -13,8 +13,8 @@ from urllib.parse import unquote
 
 from claimgate.claim import Claim, Status
 from claimgate.errors import InputError, shown
+from claimgate.marks import MARKS
 from claimgate.project import Locked
-from claimgate.typed import MARKS
 from claimgate.verification import Verification
 
 _TAG = re.compile(r"\{\{\s*(claim|says|waived)\s+([^{}|]+?)\s*(?:\|\s*([^{}|]+?)\s*)?\}\}")

@@ -10,10 +10,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from claimgate.claim import Status, Verdict
+from claimgate.marks import MARKS
+from claimgate.papers.bibliography import results_in
 from claimgate.project import Locked, Project, TypstRules
-from claimgate.typed import MARKS
 
 _IMPORT = re.compile(r'import\s+"([^"]*)"(?:\s*:\s*([^\n]*))?|import\s+([^"\s][^\n]*)')
+_MARKING = "sets a mark"
+_LINE_ENDS = "\\n\\r\\x0b\\x0c\\x85\\u2028\\u2029"  # with which Typst ends a line, and a comment
+# What is a comment wherever it stands: without a quote or an accent that could end a text or a literal around it.
+_COMMENT = re.compile(
+    rf"(?P<block>/\*(?:(?!/\*|\*/|//)[^\"`])*\*/)|(?P<line>//(?:(?!\*/)[^\"`{_LINE_ENDS}])*(?=[{_LINE_ENDS}]|$))"
+)
+_ANY_COMMENT = re.compile(r"/\*.*?\*/|(?<!:)//[^\n]*", re.DOTALL)
+_START = re.compile(r"//|/\*")
+_LINE_END = re.compile(f"[{_LINE_ENDS}]|$")
 _FORBIDDEN = {
     "reads the compiler's inputs": r"\bsys\b",
     "runs text": r"\b(?:eval|plugin)\b",
@@ -27,7 +37,7 @@ _FORBIDDEN = {
     "draws by a tiling": r"\b(?:tiling|pattern)\s*\(",
     "gives the name of a printing function to another": r"=\s*(?:std\s*\.\s*)?(?:image|tiling|numbering)\b(?!\s*\()"
     r"|\(\s*(?:image|tiling|numbering)\s*\)\s*\(",
-    "sets a mark": f"[{MARKS}]",
+    _MARKING: f"[{MARKS}]",
 }
 _FREE = ("changes how text is shown", "reads a file")  # to sources that the project frees
 _INCLUDE = re.compile(r'(?:#|[:=({,;]\s*)include\b\s*(?:"([^"]*)")?|\binclude\s+"([^"]*)"')
@@ -50,6 +60,10 @@ def judge_sources(root: Path, project: Project) -> list[Verdict]:
     rules = project.typst
     judged = [name for name in names if name not in rules.setters]
     found = [f"{name}: {problem}" for name in judged for problem in _problems(root, name, project)]
+    for path in sorted((root / project.locked.paper).rglob("*")):
+        if path.suffix in (".bib", ".yml", ".yaml"):
+            text = path.read_text(encoding="utf-8", errors="replace")
+            found += [f"{path.relative_to(root).as_posix()}: {problem}" for problem in results_in(path.name, text)]
     status = Status.FAIL if found else Status.PASS
     return [
         Verdict("paper sources", status, "; ".join(found[:6]) or f"{len(names)} set no marks and no rules of their own")
@@ -57,14 +71,16 @@ def judge_sources(root: Path, project: Project) -> list[Verdict]:
 
 
 def _problems(root: Path, name: str, project: Project) -> Iterator[str]:
-    # Comments are judged too: what looks like the start of one may stand in a text, and hide what follows it.
-    rules, text = project.typst, (root / name).read_text(encoding="utf-8", errors="replace")
+    rules, written = project.typst, (root / name).read_text(encoding="utf-8", errors="replace")
+    text = without_comments(written)
+    bare = _ANY_COMMENT.sub(" ", written)  # where one may stand between a name and what it is called with
     for what, pattern in (_FORBIDDEN | _binding(rules)).items():
         is_free = name in rules.free and what in _FREE
-        if not is_free and (match := re.search(pattern, text)):
+        texts = (written,) if what == _MARKING else (text, bare)
+        if not is_free and (match := next(filter(None, (re.search(pattern, one) for one in texts)), None)):
             yield f"{what}: {match[0]!r}"
-    yield from _unlocked(name, text, project.locked)
-    for path, names, other in _IMPORT.findall(text):
+    yield from dict.fromkeys(one for part in (text, bare) for one in _unlocked(name, part, project.locked))
+    for path, names, other in dict.fromkeys(found for part in (text, bare) for found in _IMPORT.findall(part)):
         imported = {one.strip() for one in names.split(",")} if names else {"*"}
         file = _file(name, path)
         of_claims = file in rules.setters[:1]
@@ -73,6 +89,34 @@ def _problems(root: Path, name: str, project: Project) -> Iterator[str]:
             yield f"imports {other or path!r}"
         elif not imported <= allowed:
             yield f"imports {', '.join(sorted(imported - allowed))} of {file.rpartition('/')[2]}"
+
+
+def without_comments(text: str) -> str:
+    """Leave out comments, where they surely are some.
+
+    What looks like the start of one may stand in a text, a literal or an address, behind a stroke that escapes it, or
+    in another comment, and what follows it be no comment. So one with a quote or an accent in it stays, and so does
+    whatever begins on its line after it.
+
+    Args:
+        text: Of a Typst source.
+
+    Returns:
+        The same with blanks in their place, and the same line breaks.
+    """
+    found, done = [], 0
+    while (start := _START.search(text, done)) is not None:
+        line = max(text.rfind(end, 0, start.start()) for end in "\n\r\x0b\x0c\x85\u2028\u2029") + 1
+        before = text[line : start.start()]
+        match = _COMMENT.match(text, start.start())
+        if match is None or before[-1:] in (":", "\\", "/", "*") or "://" in before:
+            end = _LINE_END.search(text, start.start()).end()
+            found.append(text[done:end])
+        else:
+            end = match.end()
+            found += [text[done : start.start()], re.sub(f"[^{_LINE_ENDS}]", " ", match[0])]
+        done = end
+    return "".join(found) + text[done:]
 
 
 def _binding(rules: TypstRules) -> dict[str, str]:

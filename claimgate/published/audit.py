@@ -1,8 +1,10 @@
 """Verdicts on all rows: what is recorded must follow from the frozen values, and these from the paper's files."""
 
+from decimal import Decimal
+
 from claimgate.checks import Disagreement, NotEvaluable
 from claimgate.claim import Status, Verdict
-from claimgate.published.evidence import Evidence, derive_verdict, read
+from claimgate.published.evidence import Evidence, derive_verdict, lies_between, read
 from claimgate.published.frozen import FrozenAudit, same_values
 from claimgate.published.replication import Replicated, replicate
 from claimgate.published.row import Row
@@ -128,9 +130,16 @@ def _judge_findings(row: Row, findings: list[Evidence], frozen: str) -> Verdict:
             state = "agrees" if finding.stored_agrees else "does not agree"
             detail = f"the stored value {state} with the recomputed one, recorded otherwise: {describe([finding])}"
             return _verdict(row, Status.FAIL, detail, findings)
+    if row.ties != "even" and not _has_tie(row, findings):
+        return _verdict(row, Status.FAIL, f"says ties = {row.ties!r}, and no reading lies between two printed values")
     if found != row.verdict:
         return _verdict(row, Status.FAIL, f"recorded {row.verdict}, found {found}: {describe(findings)}", findings)
     return _verdict(row, Status.PASS, f"{found}: {describe(findings) or row.reason}", findings)
+
+
+def _has_tie(row: Row, findings: list[Evidence]) -> bool:
+    values = [Decimal(repr(value)) for finding in findings for value in finding.values]
+    return any(lies_between(value, stated) for stated in row.numbers for value in values)
 
 
 def _verdict(row: Row, status: Status, detail: str, findings: list[Evidence] | None = None, **found) -> Verdict:

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from claimgate.checks import REDUCERS, UNITS, NotEvaluable, half_unit, reduce_values
+from claimgate.checks import EXACT, REDUCERS, UNITS, NotEvaluable, half_unit, reduce_values
 from claimgate.errors import InputError, shown
-from claimgate.published.row import Part, Reading, Row
+from claimgate.published.row import TIES, Part, Reading, Row
 from claimgate.published.source import Source
 from claimgate.select import select
 
@@ -73,8 +73,9 @@ def agrees(row: Row, values: tuple[float, ...]) -> bool:
         values: Recomputed, in the row's unit.
 
     Returns:
-        equals: as many as stated, each within half a unit of its last printed digit; inside: all between the two
-        stated ones, each widened by half a unit; below, above: all at most, at least, the stated one.
+        equals: as many as stated, each rounding to it at its printed precision; inside: all, rounded as the ends are,
+        between the two stated ones; below, above: all at most, at least, the stated one. A value exactly between two
+        printed ones rounds to one of them only: see `row.TIES`.
 
     Raises:
         InputError: If the check is none of these.
@@ -83,15 +84,42 @@ def agrees(row: Row, values: tuple[float, ...]) -> bool:
     match row.check:
         case "equals":
             pairs = zip(row.numbers, exact, strict=False)
-            return len(exact) == len(row.numbers) and all(abs(x - stated) <= half_unit(stated) for stated, x in pairs)
+            return len(exact) == len(row.numbers) and all(rounded(x, stated, row.ties) == stated for stated, x in pairs)
         case "inside":
             low, high = row.numbers
-            return all(low - half_unit(low) <= x <= high + half_unit(high) for x in exact)
+            return all(rounded(x, low, row.ties) >= low and rounded(x, high, row.ties) <= high for x in exact)
         case "below":
             return all(x <= row.numbers[0] for x in exact)
         case "above":
             return all(x >= row.numbers[0] for x in exact)
     raise InputError(f"{row.id}: unknown check {row.check!r}")
+
+
+def rounded(value: Decimal, stated: Decimal, ties: str) -> Decimal:
+    """Round a value as a stated one is.
+
+    Args:
+        value: Exact.
+        stated: As printed, which says to how many digits.
+        ties: A key of `row.TIES`.
+
+    Returns:
+        What would be printed.
+    """
+    return value.quantize(Decimal(1).scaleb(stated.as_tuple().exponent), TIES[ties], EXACT)
+
+
+def lies_between(value: Decimal, stated: Decimal) -> bool:
+    """Say whether a value lies exactly between what is stated and the next that could be printed.
+
+    Args:
+        value: Exact.
+        stated: As printed.
+
+    Returns:
+        Whether it is half a unit of the last digit away.
+    """
+    return abs(value - stated) == half_unit(stated)
 
 
 def _numbers(part: Part, source: Source) -> list:

@@ -45,7 +45,7 @@ class FrozenAudit:
             self.sha256 = dict(measurements["files"])
             for id_, entry in measurements["rows"].items():
                 self._rows[id_] = [_evidence(found) for found in entry["readings"]]
-                self._wordings[id_] = {key: entry[key] for key in WORDING}
+                self._wordings[id_] = {key: entry[key] for key in WORDING} | {"ties": entry.get("ties", "even")}
                 if entry["replication"] is not None:
                     self._wordings[id_]["quantity"] = entry["replication"]["quantity"]
                 self._verdicts[id_] = entry["verdict"]
@@ -101,7 +101,7 @@ class FrozenAudit:
             What differs; empty if nothing does or the row is not frozen.
         """
         frozen = self._wordings.get(row.id, {})
-        now = _wording(row) | {"quantity": row.replication.quantity}
+        now = _wording(row) | {"quantity": row.replication.quantity, "ties": row.ties}
         return "; ".join(
             f"{key}: frozen {frozen[key]!r}, now {now[key]!r}" for key in frozen if frozen[key] != now[key]
         )
@@ -160,11 +160,16 @@ def as_measurements(
 
 
 def _row(row: Row, findings: list[Evidence], replicated: Replicated | None) -> dict:
-    return _wording(row) | {
-        "verdict": derive_verdict(row, findings),
-        "readings": [_plain(finding) for finding in findings],
-        "replication": None if replicated is None else _plain(replicated) | {"quantity": row.replication.quantity},
-    }
+    told = {} if row.ties == "even" else {"ties": row.ties}
+    return (
+        _wording(row)
+        | told
+        | {
+            "verdict": derive_verdict(row, findings),
+            "readings": [_plain(finding) for finding in findings],
+            "replication": None if replicated is None else _plain(replicated) | {"quantity": row.replication.quantity},
+        }
+    )
 
 
 def _wording(row: Row) -> dict:

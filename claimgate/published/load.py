@@ -6,9 +6,10 @@ from pathlib import Path
 from claimgate.checks import REDUCERS
 from claimgate.closed_toml import decimal_number, filled_table, id_lines, read_toml_text
 from claimgate.errors import InputError, choose, shown
+from claimgate.measured import require_measured
 from claimgate.project import Audited, Project
 from claimgate.published.evidence import READING_REDUCERS
-from claimgate.published.row import REPLICATIONS, VERDICTS, Part, Reading, Replication, Row
+from claimgate.published.row import REPLICATIONS, TIES, VERDICTS, Part, Reading, Replication, Row
 from claimgate.select import compiled
 
 N_STATED = {"equals": None, "inside": 2, "below": 1, "above": 1}  # None: one or more
@@ -16,14 +17,14 @@ _ID = re.compile(r"C\d{3}")
 _VARIANT = re.compile(r"[a-z_]+/[A-Za-z0-9][A-Za-z0-9_.+=,-]*\.(\w+)")
 _FILE = re.compile(r"[a-z0-9_]+|\*")
 _ROW = {"id", "sentence", "place", "printed", "rests_on", "stated", "check", "verdict", "reason", "replication"}
-_ROW_OPTIONAL = {"unit": "", "reading": [], "absent": []}
+_ROW_OPTIONAL = {"unit": "", "reading": [], "absent": [], "ties": "even"}
 _READING = {"meaning", "from", "reduce"}
 _READING_OPTIONAL = {"stored": [], "stored_agrees": True}
 _PART = {"file", "select"}
 _REPLICATION = {"verdict", "reason"}
 _REPLICATION_OPTIONAL = {"variant": None, "select": None, "quantity": None, "reduce": None}
 _TEXT_KEYS = {"id", "sentence", "place", "printed", "check", "verdict", "reason", "meaning", "reduce", "file", "select"}
-_TEXT_KEYS |= {"quantity", "variant", "rests_on"}
+_TEXT_KEYS |= {"quantity", "variant", "rests_on", "ties"}
 
 
 def load_rows(path: Path, project: Project) -> list[Row]:
@@ -103,6 +104,7 @@ def _validate(row: Row, project: Project) -> None:
         raise InputError(f"expected an id like 'C001', got {shown(row.id)}")
     choose("check", row.check, N_STATED)
     choose("verdict", row.verdict, VERDICTS)
+    choose("ties", row.ties, TIES)
     choose("rests_on", row.rests_on, project.audit.rests_on)
     if row.unit not in ("", "%"):
         raise InputError(f"expected unit '' or '%', got {shown(row.unit)}")
@@ -130,7 +132,7 @@ def _validate_replication(replication: Replication, project: Project) -> None:
     match = _VARIANT.fullmatch(replication.variant)
     if match is None or match[1] not in scales or ".." in replication.variant:
         raise InputError(f"expected a variant like 'FOLDER/NAME.SCALE', got {shown(replication.variant)}")
-    compiled(replication.select)
+    require_measured(replication.select, is_counted=replication.reduce == "count")
     choose("reducer", replication.reduce, REDUCERS)
     if replication.quantity is not None:
         choose("quantity", replication.quantity, project.quantities)

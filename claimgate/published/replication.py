@@ -1,10 +1,11 @@
 """Our own records against the printed number, by a rule fixed beforehand."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 
-from claimgate.checks import UNITS, NotEvaluable, half_unit, reduce_values
+from claimgate.checks import UNITS, NotEvaluable, reduce_values
 from claimgate.engine import select_quantities
-from claimgate.published.evidence import agrees
+from claimgate.published.evidence import agrees, rounded
 from claimgate.published.row import Row
 from claimgate.records import SealedRecords
 from claimgate.statistics import prediction_interval
@@ -45,12 +46,17 @@ def replicate(row: Row, records: SealedRecords) -> Replicated:
         raise NotEvaluable(f"{plan.variant}: {len(values)} frozen seeds, expected at least {MIN_SEEDS}")
     interval = prediction_interval(values)
     if row.check == "equals":
-        stated = row.numbers[0]
-        low, high = float(stated - half_unit(stated)), float(stated + half_unit(stated))
-        met = len(row.numbers) == 1 and interval[0] <= high and low <= interval[1]
+        met = len(row.numbers) == 1 and _can_round_to(row.numbers[0], interval, row.ties)
     else:
         met = agrees(row, values)
     return Replicated("replicated" if met else "not_replicated", values, interval)
+
+
+def _can_round_to(stated: Decimal, interval: tuple[float, float], ties: str) -> bool:
+    # An interval that only touches what rounds to the stated number holds that one value, which lies between two.
+    low, high = (Decimal(repr(end)) for end in interval)
+    nearest = min(max(stated, low), high)
+    return rounded(nearest, stated, ties) == stated
 
 
 def _value(row: Row, name: str, records: SealedRecords) -> float:

@@ -1,7 +1,7 @@
 """A printed number, the readings of it in the paper's own data, and its replication in ours."""
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 
 # What the paper's data say. A verdict follows from the readings (see `evidence.derive_verdict`); it is never chosen.
 VERDICTS = {
@@ -17,6 +17,10 @@ REPLICATIONS = {
     "not_replicated": "they do not",
     "not_measured": "there are not enough records of ours that bear on it",
 }
+
+
+# What is printed of a value exactly between two: as claims do, unless the row says that it was printed otherwise.
+TIES = {"even": ROUND_HALF_EVEN, "away from zero": ROUND_HALF_UP, "towards zero": ROUND_HALF_DOWN}
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ class Row:
     readings: tuple[Reading, ...]
     absent: tuple[str, ...]  # words that no key and no text of the paper's files contains
     replication: Replication
+    ties: str = "even"  # one of `TIES`
     file: str = ""  # the audit file
     line: int = 0  # of its id in that file
 

@@ -103,6 +103,13 @@ def test_numbers_are_typeset(stated, unit, printed):
         ("{{claim accuracy.ours}}&#8203;%", "after a claim"),
         ("3/{{claim accuracy.ours}}", "before a claim"),
         ("{{claim accuracy.ours}}&#x336;", "a stroke through"),
+        ("{{claim accuracy.ours}}&#x1d16d;", "a mark at a number"),
+        ("{{claim accuracy.ours}}&#x20dd;", "a mark at a number"),
+        ("{{claim accuracy.ours}}&#xaf;", "a mark at a number"),
+        ("<s>{{claim accuracy.ours}}</s>", "holds HTML: '<s'"),
+        ("10<sup>{{claim accuracy.ours}}</sup>", "holds HTML: '<sup'"),
+        ("κβʹ layers, {{claim accuracy.ours}}", "numeral κβʹ"),
+        ("י״ב, {{claim accuracy.ours}}", "numeral"),
         ("<del>{{claim accuracy.ours}}</del>", "holds HTML: '<del'"),
         ("<!-- {{claim accuracy.ours}} -->", "holds HTML: '<!--'"),
         ('<p style="display:none">{{claim accuracy.ours}}</p>', "holds HTML: '<p'"),
@@ -224,6 +231,14 @@ def test_marks_of_latex_become_those_that_numerals_are_told_by():
         "^^5b^^5bc:9",
         r"\openin1=numbers",
         r"\sout{\claim{a.b}}",
+        r"\st{\claim{a.b}}",
+        r"$\overline{\claim{a.b}}$",
+        r"$\bar\claim{a.b}$",
+        r"$\widehat{ {x} \claim{a.b}}$",
+        r"\textsuperscript{\claim{a.b}}",
+        r"\textsubscript{about \claim{a.b}}",
+        r"$\sqrt{\claim{a.b}}$",
+        r"\cancel{\claim{a.b}}",
         r"\verb|%|\renewcommand{\claim}[1]{9}",
         r"\url{a%}\def\claim#1{9}",
         r"\includegraphics[width=3cm]{../elsewhere.pdf}",
@@ -232,7 +247,8 @@ def test_marks_of_latex_become_those_that_numerals_are_told_by():
 )
 def test_a_latex_source_that_sets_marks_or_prints_by_itself_fails(tmp_path, text):
     (tmp_path / "paper").mkdir()
-    (tmp_path / "paper" / "main.tex").write_text("Text. % \\catcode in a comment is none\n")
+    fine = r"$\hat{x}$ is \claim{a.b}, \underline{\claim{a.b}}, $\bar{x} = \claim{a.b}$, $s^{\claim{a.b}}$"
+    (tmp_path / "paper" / "main.tex").write_text(f"{fine} % \\catcode in a comment is none\n")
     assert judge_latex(tmp_path, "paper")[0].status is Status.PASS
     (tmp_path / "paper" / "main.tex").write_text(f"Text. {text}\n")
     assert judge_latex(tmp_path, "paper")[0].status is Status.FAIL

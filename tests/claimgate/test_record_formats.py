@@ -2,6 +2,7 @@
 
 import io
 import os
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -163,3 +164,75 @@ def test_sealing_does_not_wait_for_what_is_no_file(tmp_path):
     os.mkfifo(tmp_path / "a.csv")
     with pytest.raises(InputError, match="expected a regular file"):
         freeze(tmp_path)
+
+
+def zipped(*members: tuple[str, bytes], declared: int | None = None, kind: int = zipfile.ZIP_DEFLATED) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", kind) as archive:
+        for name, content in members:
+            archive.writestr(name, content)
+    content = stream.getvalue()
+    if declared is not None:  # as somebody writes it who does not want it to be seen
+        true = len(members[0][1]).to_bytes(4, "little")
+        assert content.count(true) >= 2
+        content = content.replace(true, declared.to_bytes(4, "little"))
+    return content
+
+
+def array(shape: tuple, kind: str = "<f8", content: bytes = b"", order: bool = False) -> bytes:
+    header = f"{{'descr': '{kind}', 'fortran_order': {order}, 'shape': {shape}, }}"
+    header = header.ljust(-(-(len(header) + 11) // 64) * 64 - 11) + "\n"
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode() + content
+
+
+LARGE = 9 * 2**20  # values: 72 MB, of which deflation leaves some 70 KB
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.npz", lambda: zipped(("x.npy", array((LARGE,), content=bytes(8 * LARGE)))), "bytes unpacked"),
+        (
+            "a.npz",
+            lambda: zipped(*((f"{n}.npy", array((LARGE // 4,), content=bytes(2 * LARGE))) for n in range(5))),
+            "bytes unpacked",
+        ),
+        ("a.npz", lambda: zipped(("x.npy", array((LARGE,), content=bytes(8 * LARGE))), declared=500), "expected"),
+        ("a.npz", lambda: zipped(("x.npy", array((2,), content=bytes(16))), kind=zipfile.ZIP_LZMA), "deflated"),
+        ("a.npz", lambda: zipped(("x.npy", array((LARGE,), "|i1", bytes(LARGE)))), "values in a record"),
+        ("a.npy", lambda: array((10**15,)), "as its header says"),
+        ("a.npy", lambda: array((10**15, 0)), "values in a record"),
+        ("a.npy", lambda: array((10**15,), "<U0"), "values in a record"),
+        ("a.npy", lambda: array((2,), content=bytes(24)), "as its header says"),
+        ("a.npy", lambda: array((-1, -2), content=bytes(16)), "does not parse"),
+    ],
+)
+def test_what_unpacks_beyond_the_limit_is_refused_before_it_is_there(name, content, message):
+    made = content()
+    tracemalloc.start()
+    with pytest.raises(InputError, match=message):
+        parse_record(made, name)
+    assert tracemalloc.get_traced_memory()[1] < 2.5 * record_formats.MAX_BYTES
+    tracemalloc.stop()
+
+
+def test_an_archive_below_the_limit_is_read_whole():
+    values = np.arange(12.0).reshape(3, 4)
+    stream = io.BytesIO()
+    np.savez_compressed(stream, by_row=values, by_column=np.asfortranarray(values), none=np.zeros((2, 0)), one=3)
+    found = parse_record(stream.getvalue(), "a.npz")
+    assert found["by_row"]["values"] == found["by_column"]["values"] == values.tolist()
+    assert found["none"] == {"values": [[], []], "shape": [2, 0]} and found["one"] == {"values": 3, "shape": []}
+
+
+@pytest.mark.parametrize("n_rows", [2 * 10**6, 9 * 10**6])
+def test_a_parquet_file_that_unpacks_beyond_the_limit_is_refused(n_rows):
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    texts = pa.DictionaryArray.from_arrays(pa.array(np.zeros(n_rows, np.int32)), ["a text of many letters" * 100])
+    stream = io.BytesIO()
+    parquet.write_table(pa.table({"x": texts}), stream)
+    assert len(stream.getvalue()) < 3 * 2**20
+    with pytest.raises(InputError, match="unpacked"):
+        parse_record(stream.getvalue(), "a.parquet")

@@ -205,3 +205,126 @@ def test_an_object_that_git_replaces_is_read_as_it_was(based):
     git(based, "replace", base, "HEAD")
     verdicts = judge_changes(based, based / "claims", based / "results", base)
     assert any(verdict.status is Status.FAIL for verdict in verdicts)
+
+
+MAKEFILE = """RUN := python
+.PHONY: all verify bench
+all: ## Everything
+	@$(MAKE) --no-print-directory paper
+paper: verify
+	$(RUN) paper/build.py
+verify: ; $(RUN) verify.py
+bench:
+	$(RUN) bench.py
+"""
+RUNS = {
+    ".github/workflows/gate.yml": "steps:\n      - run: make all\n      - run: claimgate diff --base main\n",
+    ".ci/run": "set -e\nmake all\n",
+    "Makefile": MAKEFILE,
+    "gate/action.yml": "runs:\n  steps:\n    - run: claimgate check\n",
+    ".pre-commit-hooks.yaml": "- id: claimgate\n  entry: claimgate check --quiet\n",
+    "verify.py": "raise SystemExit(main())\n",
+    "bench.py": "print(1)\n",
+    "paper/build.py": "build()\n",
+}
+
+
+def write_runs(house, changes: dict) -> None:
+    for name, text in changes.items():
+        (house / name).parent.mkdir(parents=True, exist_ok=True)
+        if text is None:
+            (house / name).unlink()
+        else:
+            (house / name).write_text(text)
+
+
+@pytest.fixture
+def run_by_a_ci(based):
+    write_runs(based, RUNS)
+    settle(based, "")
+    return based
+
+
+WEAKENED = {
+    "a step that may fail": (".github/workflows/gate.yml", "run: make all", "run: make all || true", None),
+    "a step less": (".github/workflows/gate.yml", "      - run: claimgate diff --base main\n", "", None),
+    "a script without its exit code": (".ci/run", "set -e\n", "", None),
+    "a hook that does nothing": (".pre-commit-hooks.yaml", "claimgate check --quiet", "true", None),
+    "an action that does nothing": ("gate/action.yml", "claimgate check", "true", None),
+    "a recipe whose errors do not count": ("Makefile", "\t$(RUN) paper/build.py", "\t-$(RUN) paper/build.py", "paper"),
+    "a need less": ("Makefile", "paper: verify", "paper:", "paper"),
+    "what a target calls": ("Makefile", "--no-print-directory paper", "--no-print-directory bench", "all"),
+    "a recipe behind a semicolon": ("Makefile", "verify: ; $(RUN)", "verify: ; true $(RUN)", "verify"),
+    "a variable": ("Makefile", "RUN := python", "RUN := true", "outside of rules"),
+    "a target that is a file": ("Makefile", ".PHONY: all verify", ".PHONY: all", ".PHONY"),
+    "errors of all recipes": ("Makefile", "bench:\n", ".IGNORE:\n\nbench:\n", ".IGNORE"),
+    "what a target runs": ("verify.py", "raise SystemExit(main())", "main()", None),
+    "what another runs": ("paper/build.py", "build()", "", None),
+}
+
+
+@pytest.mark.parametrize("attack", WEAKENED)
+def test_a_weakened_workflow_is_told_and_must_be_reviewed(run_by_a_ci, attack):
+    name, old, new, part = WEAKENED[attack]
+    assert found(run_by_a_ci) == [] and old in RUNS[name]
+    write_runs(run_by_a_ci, {name: RUNS[name].replace(old, new)})
+    subject = name if part is None else f"{name}: {part}"
+    assert f"workflow changed: {subject}" in found(run_by_a_ci)
+    review(run_by_a_ci, "workflow changed", subject)
+    assert f"workflow changed: {subject}" not in found(run_by_a_ci)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (".github/workflows/gate.yml", None),
+        ("Makefile", None),
+        (".github/workflows/other.yml", "jobs:\n  verify:\n    steps: []\n"),
+        ("GNUmakefile", "all:\n\ttrue\n"),
+    ],
+)
+def test_a_workflow_that_goes_or_comes_is_told(run_by_a_ci, name, text):
+    write_runs(run_by_a_ci, {name: text})
+    assert any(subject.startswith(f"workflow changed: {name}") for subject in found(run_by_a_ci))
+
+
+def test_what_does_not_run_the_gate_may_change_and_a_first_workflow_is_none_that_changed(run_by_a_ci, based):
+    write_runs(based, {"Makefile": MAKEFILE.replace("bench.py", "other.py") + "# bench\n", "bench.py": ""})
+    assert found(based) == []
+    git(based, "rm", "-qr", "--cached", *RUNS)
+    git(based, "commit", "-qm", "none")
+    assert found(based) == []
+
+
+def test_which_files_run_the_gate_is_by_the_settings_of_both(run_by_a_ci):
+    settle(run_by_a_ci, '[rules]\nfiles = ["bench.py", "ci/*"]\ntargets = ["bench"]\n')
+    write_runs(run_by_a_ci, {"bench.py": "print(2)\n"})
+    assert found(run_by_a_ci) == ["workflow changed: bench.py"]
+    write_runs(run_by_a_ci, {".ci/run": "true\n"})
+    assert found(run_by_a_ci) == ["workflow changed: bench.py"]
+    write_runs(run_by_a_ci, {"claimgate.toml": "[rules]\nfiles = []\n"})
+    assert found(run_by_a_ci) == [
+        *("setting changed: rules.files", "setting changed: rules.targets"),
+        "workflow changed: bench.py",
+    ]
+
+
+def test_workflows_lie_at_the_root_of_the_checkout_and_not_of_the_paper(based, tmp_path_factory):
+    top = tmp_path_factory.mktemp("top")
+    git(based, "clone", "-q", "--no-local", str(based), str(top / "paper"))
+    (top / "paper" / ".git").rename(top / ".git")
+    write_runs(top, RUNS)
+    git(top, "add", "-A")
+    git(top, "commit", "-qm", "moved")
+    assert found(top / "paper") == []
+    write_runs(top, {".github/workflows/gate.yml": ""})
+    assert found(top / "paper") == ["workflow changed: .github/workflows/gate.yml"]
+
+
+def test_attributes_of_the_base_hide_no_rule(based):
+    (based / ".gitattributes").write_text("claims/** export-ignore\n*.toml export-subst\n")
+    git(based, "add", "-A")
+    git(based, "commit", "-qm", "attributes")
+    assert found(based) == []
+    remove(based)
+    assert "claim removed: test.zero" in found(based)

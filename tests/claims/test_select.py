@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from claimgate.checks import NotEvaluable
-from claimgate.select import MAX_LENGTH, MAX_WIDTH, compiled, require_measured, select
+from claimgate.select import MAX_LENGTH, MAX_WIDTH, compiled, select
 from layercurv.errors import InputError
 
 
@@ -160,34 +160,3 @@ def test_an_expression_nested_too_deeply_for_the_stack_is_refused():
             compiled("[" * 199 + "a" + "]" * 199)
     finally:
         sys.setrecursionlimit(limit)
-
-
-@pytest.mark.parametrize(
-    "expression",
-    [
-        "`2.5`",
-        "`1`",
-        "loss && `2.5`",
-        "to_number('2.5')",
-        "sum([loss, `0.5`])",
-        "not_null(los, `2`)",
-        "loss[?@ > `1`] || `3`",
-    ],
-)
-def test_a_claim_finds_nothing_that_its_expression_says_itself(expression):
-    with pytest.raises(InputError, match=r"^select (puts|asks)"):
-        require_measured(expression)
-
-
-@pytest.mark.parametrize(
-    "expression",
-    [
-        "@",
-        "rows[?kind == 'ours' && n > `5`].loss",
-        "rows[?contains(name, 'fc')] | [?@ != null].loss[]",
-        "map(&((@ > `2` && `1`) || `0`), losses)",
-        "length(losses[?@ < `0.5`])",
-    ],
-)
-def test_literals_stand_in_conditions_and_tell_whether_they_hold(expression):
-    require_measured(expression)

@@ -12,7 +12,7 @@ from claimgate.published.load import load_rows
 from claimgate.records import SealedRecords
 from layercurv.claims.house import project
 from tests.mutation.checkout import attack_checkout
-from tests.mutation.forged import empty_claims, forge_provenance, loosen_rules
+from tests.mutation.forged import empty_claims, forge_provenance, loosen_rules, weaken_workflows
 from tests.mutation.leaves import change_values
 from tests.mutation.paper_files import change_paper
 from tests.mutation.report import Report
@@ -42,6 +42,7 @@ def main() -> int:
         "compiled text": lambda: change_compiled(root, report, options.seed, 0.2 * options.share),
         "provenance": lambda: forge_provenance(root, report),
         "rules": lambda: loosen_rules(root, claims, report),
+        "workflows": lambda: weaken_workflows(root, report),
         "empty claims": lambda: empty_claims(root, claims, report, options.seed),
         "checkout": lambda: attack_checkout(root, report),
         "stated values": lambda: move_stated_values(claims, rows, SealedRecords(gate.results, project()), report),

@@ -15,6 +15,7 @@ from claimgate.findings import RELATIONS, judge_findings, load_findings
 from claimgate.history import commit_times, history_disagreements
 from claimgate.records import SealedRecords
 from claimgate.seeds import judge_seeds
+from claimgate.workflows import FILES, TARGETS, differences, parts_of, watched
 from layercurv.claims.house import project
 from layercurv.results.agreement import (
     data_disagreements,
@@ -142,6 +143,32 @@ def loosen_rules(root: Path, claims: list[Claim], report: Report) -> None:
             base,
             replace(base, seals={k: v for k, v in base.seals.items() if k != name}),
         )
+
+
+def weaken_workflows(root: Path, report: Report) -> None:
+    """Each line of what runs the gate, lost; each command, made to hold always; each file of it, gone."""
+    names = [
+        path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file() and ".venv" not in path.parts
+    ]
+
+    def parts(changed: dict[str, bytes]) -> dict[str, str]:
+        return parts_of(
+            names, FILES, TARGETS, lambda some: {name: changed.get(name, (root / name).read_bytes()) for name in some}
+        )
+
+    before = parts({})
+    for name in watched(names, FILES):
+        lines = (root / name).read_text().split("\n")
+        for number, line in enumerate(lines):
+            told = any(
+                line.strip() and line.partition("##")[0].rstrip() in text.split("\n") for text in before.values()
+            )
+            if not told or line.startswith("#") or (name == "Makefile" and lines.count(line) > 1):
+                continue  # of a target that does not run the gate, or of another one too
+            for kind, new in (("lost", []), ("may fail", [f"{line.partition('##')[0]} || true"])):
+                text = "\n".join([*lines[:number], *new, *lines[number + 1 :]])
+                found = list(differences(before, parts({name: text.encode()})))
+                report.add(f"workflow: line {kind}", name, f"{number + 1}: {line[:60]}", int(bool(found)))
 
 
 def _loosened(table: dict):

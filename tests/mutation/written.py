@@ -21,9 +21,37 @@ OPPOSITES = {
     "first": "last", "median": "mean", "mean": "median", "only": "also", "exact": "rough", "faster": "slower",
 }  # fmt: skip
 _CLAIM_ID = re.compile(r'(?<=claim\(")[\w.]+(?=")')
-BEFORE = ("−", "-", "–", "⁻", "0.", "1", "≈ ", "minus ", "half ", "twice ")
-AFTER = (" million", " percent", "‰", " per mille", " %", "5", ".5", "²", " × 3", " ⋅ 10", " hundredths")
+BEFORE = (
+    "−",
+    "-",
+    "–",
+    "⁻",
+    "0.",
+    "1",
+    "≈ ",
+    "minus ",
+    "half ",
+    "twice ",
+    "Hälfte von ",
+    "un tiers de ",
+    "a\U0001d16d",
+)
+AFTER = (
+    *("\U0001d16d", "\u0305", "\u20dd", "¯", "′", " Millionen", " pour cent", "bn"),
+    " million",
+    " percent",
+    "‰",
+    " per mille",
+    " %",
+    "5",
+    ".5",
+    "²",
+    " × 3",
+    " ⋅ 10",
+    " hundredths",
+)
 TYPED = (
+    *(" κβʹ", " י״ב", " ＸＩＶ", " 5\u0305"),
     *(" 7.9", " ½", " Ⅳ", " ⑦", " x³", " XIV", " ⦃𝛼 > 7⦄", " ⦃7⦄", " ⦃12⦄", " ⟨2.97⟩", " [3]", " ResNet-152"),
     *(" 50 % intervals", " ٣"),
 )

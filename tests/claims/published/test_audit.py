@@ -42,8 +42,12 @@ def findings_of(tmp_path, written: dict) -> tuple[str, list]:
     [
         ({}, "supported"),
         ({"stated": "1.74"}, "contradicted"),
-        ({"stated": "1.8", "reading": [EXACT]}, "supported"),  # half a unit away, exactly: bounds are included
-        ({"stated": "1.7", "reading": [EXACT]}, "supported"),
+        ({"stated": "1.8", "reading": [EXACT]}, "supported"),  # half a unit away, exactly
+        ({"stated": "1.7", "reading": [EXACT]}, "contradicted"),  # of the two neighbours, the even one
+        ({"stated": "1.8", "ties": "away from zero", "reading": [EXACT]}, "supported"),
+        ({"stated": "1.7", "ties": "away from zero", "reading": [EXACT]}, "contradicted"),
+        ({"stated": "1.7", "ties": "towards zero", "reading": [EXACT]}, "supported"),
+        ({"stated": "1.8", "ties": "towards zero", "reading": [EXACT]}, "contradicted"),
         ({"stated": "2"}, "supported"),
         ({"stated": "1.9"}, "contradicted"),
         ({"check": "below", "stated": "1.75", "reading": [EXACT]}, "supported"),

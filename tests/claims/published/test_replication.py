@@ -1,9 +1,11 @@
 """Replication on planted seeds, whose values are chosen: the rule is the prediction interval of one more seed."""
 
 import json
+from decimal import Decimal
 
 import pytest
 
+from claimgate.published.replication import _can_round_to
 from layercurv.results.manifest import freeze
 from layercurv.results.store import AUDIT
 from tests.claims.house import gate
@@ -189,3 +191,19 @@ def test_a_lost_record_of_a_replication_exits_3(house):
     assert judge(house, stated="0.95", replication=plan("replicated")) == 0
     (house / "results" / "alpha_map" / "net_seed1.small.json").unlink()
     assert gate(house) == 3
+
+
+@pytest.mark.parametrize(
+    ("interval", "ties", "met"),
+    [
+        ((1.745, 1.8), "even", True),
+        ((1.7, 1.735), "even", True),
+        ((1.755, 1.8), "even", False),
+        ((1.745, 1.8), "away from zero", False),
+        ((1.7, 1.735), "towards zero", False),
+        ((1.7, 1.9), "even", True),
+        ((1.7, 1.73), "even", False),
+    ],
+)
+def test_an_interval_that_ends_between_two_printed_values_reaches_one_of_them(interval, ties, met):
+    assert _can_round_to(Decimal("1.74"), interval, ties) is met
