@@ -35,7 +35,9 @@ class Forged(SealedRecords):
     def __init__(self, original: SealedRecords, name: str, document: object, reseal: bool):
         self.__dict__ = dict(original.__dict__)
         self._records = {**original._records, name: document}
-        self._answers = {key: found for key, found in original._answers.items() if key[0] != name}
+        self.answers = {key: found for key, found in original.answers.items() if key[0] != name}
+        asked = original.reduced.items()
+        self.reduced = {key: found for key, found in asked if name not in (*key[0], *key[1])}
         if not reseal:
             self._contents = {**original._contents, name: json.dumps(document).encode()}
 
