@@ -237,16 +237,16 @@ def curvature_matrix(
     require_eval_mode(model)
     criterion = choose("curvature matrix", matrix, MATRICES)
     chosen = _matching_parameters(model, [parameters] if isinstance(parameters, str) else parameters)
-    loss, samples, layers = as_loss(loss), list(as_batches(batches)), parameters_of(model, list(chosen))
+    measured, samples, layers = as_loss(loss), list(as_batches(batches)), parameters_of(model, list(chosen))
     if matrix == "hessian":
-        require_seen(model, loss, layers, samples[0])
-        return CurvatureMatrix(HessianProducts(model, loss, layers, samples), chosen)
-    if isinstance(loss, BatchLoss):
+        require_seen(model, measured, layers, samples[0])
+        return CurvatureMatrix(HessianProducts(model, measured, layers, samples), chosen)
+    if isinstance(measured, BatchLoss):
         raise InputError(
-            f"{matrix}: expected a loss of outputs and targets, got {type(loss).__name__}; use OutputLoss, or take the "
-            "hessian"
+            f"{matrix}: expected a loss of outputs and targets, got {type(measured).__name__}; use OutputLoss, or take "
+            "the hessian"
         )
-    return CurvatureMatrix(GaussNewtonProducts(model, loss, layers, samples, criterion(loss)), chosen)
+    return CurvatureMatrix(GaussNewtonProducts(model, measured, layers, samples, criterion(measured)), chosen)
 
 
 def _matching_parameters(model: nn.Module, patterns: Sequence[str]) -> dict[str, nn.Parameter]:
@@ -293,7 +293,8 @@ class _MeanLikelihood(_MeanLoss):
         if targets.is_floating_point():
             raise InputError("fisher: expected class indices as targets, got probabilities; use ggn")
         n_labelled = (targets != IGNORED).sum()
-        return mean * n / n_labelled  # in the outputs' precision, unlike N / Z by itself
+        scaled_mean: torch.Tensor = mean * n / n_labelled  # in the outputs' precision, unlike N / Z by itself
+        return scaled_mean
 
 
 class _GradientSquares(_MeanLoss):

@@ -238,7 +238,7 @@ class Measurement:
             weights: list[torch.Tensor] = [layer.weight for layer in self.layers]
             directions = random_directions(weights)
             total = objective.sum_loss(objective.prepared(as_batch(first_samples(self.batches[0], 2))))
-            pairs = list(zip(derivatives(total, weights, directions), directions, strict=True))
+            pairs = list(zip(derivatives(total, [*weights], directions), directions, strict=True))
         return [(float(d.along(product)), float(product.norm())) for (_, product), d in pairs]
 
     def _losses(self) -> list[tuple[float, int]]:

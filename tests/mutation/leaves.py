@@ -39,7 +39,7 @@ class Forged(SealedRecords):
         asked = original.reduced.items()
         self.reduced = {key: found for key, found in asked if name not in (*key[0], *key[1])}
         if not reseal:
-            self._contents = {**original._contents, name: json.dumps(document).encode()}
+            self._digests = {**original._digests, name: digest(document)}
 
 
 def change_values(
