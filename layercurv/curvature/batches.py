@@ -91,6 +91,14 @@ class Batch:
         n = self.n_samples
         return bool(_lists(self.raw)) and any(len(x) != n for x in tensors_in(self.raw) if x.dim())
 
+    @property
+    def is_cuttable(self) -> bool:
+        """Whether it holds several samples, and some of them can be taken by `take`."""
+        try:
+            return self.n_samples > 1 and not self.is_listed
+        except InputError:  # its tensors do not tell; the loss may
+            return False
+
     def map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> "Batch":
         """Change every tensor.
 
@@ -114,6 +122,20 @@ class Batch:
         n = self.n_samples
         rows = torch.tensor(index)
         return self.map(lambda x: x.index_select(0, rows.to(x.device)) if x.dim() and len(x) == n else x)
+
+
+def of_one_or_all(judge: Callable[[Batch], float | None], batch: Batch) -> float | None:
+    """Judge the first sample by itself; all of them where that fails, or where they cannot be cut apart.
+
+    Args:
+        judge: Takes a micro-batch; None if it cannot tell.
+        batch: The micro-batch.
+
+    Returns:
+        What `judge` said; None if it could not tell of either.
+    """
+    found = judge(batch.take([0])) if batch.is_cuttable else None
+    return judge(batch) if found is None else found
 
 
 class Batches:

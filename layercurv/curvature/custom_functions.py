@@ -4,14 +4,18 @@ Where that backward works in numpy, detaches something, or uses what the forward
 outputs, autograd takes a part of the second derivative for zero, without a word. Differences of the gradient see it.
 """
 
+import contextlib
+import functools
+import logging
 import warnings
 
 import torch
 from torch import nn
 
 from layercurv.curvature.autograd_graph import is_once_differentiable, weights_behind_custom_functions
-from layercurv.curvature.batches import Batch
+from layercurv.curvature.batches import Batch, of_one_or_all
 from layercurv.curvature.directions import gradients_of
+from layercurv.curvature.finite_difference import moved
 from layercurv.curvature.layers import WeightLayer
 from layercurv.curvature.losses import Loss
 from layercurv.curvature.measuring import measuring
@@ -19,6 +23,8 @@ from layercurv.curvature.objective import Objective
 from layercurv.curvature.rounding import Distance, effect
 from layercurv.curvature.second_derivatives import derivatives, random_directions
 from layercurv.errors import InputError
+
+_LOG = logging.getLogger(__name__)
 
 _WORTH_A_WARNING = 0.01
 _STEPS = 1e-4, 1e-5  # relative to a weight's size; a kink between two points is not between all four
@@ -90,8 +96,14 @@ def warn_if_unseen(objective: Objective, layers: list[WeightLayer], batch: Batch
         layers: Layers behind custom functions.
         batch: A micro-batch, prepared or as it came.
     """
-    found = unseen_effect(objective, layers, batch)
-    if found is not None and found > _WORTH_A_WARNING:
+    found = of_one_or_all(functools.partial(_effect, objective, layers), batch)
+    if found is None:
+        _LOG.warning(
+            "layers %s: their gradients pass through a custom autograd.Function, and the network does not run in "
+            "float64: nobody knows whether double backpropagation sees all of their second derivatives",
+            ", ".join(layer.name for layer in layers),
+        )
+    elif found > _WORTH_A_WARNING:
         names, size = ", ".join(layer.name for layer in layers), f"{found:.1%}" if found < 1 else "100% or more"
         warnings.warn(
             f"layers {names}: their gradients pass through a custom autograd.Function, or torch's weight norm, and "
@@ -102,47 +114,32 @@ def warn_if_unseen(objective: Objective, layers: list[WeightLayer], batch: Batch
         )
 
 
-def unseen_effect(objective: Objective, layers: list[WeightLayer], batch: Batch) -> float | None:
-    """Compare Hessian-vector products with differences of the gradient, both in float64.
-
-    Args:
-        objective: The user's network and loss, while it is being measured.
-        layers: The layers.
-        batch: A micro-batch, prepared or as it came.
-
-    Returns:
-        The largest relative difference over layers; None where the network does not run in float64.
-    """
+def _effect(objective: Objective, layers: list[WeightLayer], batch: Batch) -> float | None:
+    # Hessian-vector products against differences of the gradient, both in float64: the largest relative difference.
     weights = [layer.weight for layer in layers]
-    few = batch.take([0]) if batch.n_samples > 1 else batch
     try:
         with measuring(objective.model, layers, torch.float64) as cast_to:
             in_double = Objective(objective.model, objective.loss, cast_to)
             directions = random_directions(weights)
             size = torch.stack([w.detach().norm() for w in weights]).norm().item() or 1.0
-            exact = [product for _, product in derivatives(_loss(in_double, few), weights, directions)]
-            return min(_difference(in_double, weights, directions, few, exact, step * size) for step in _STEPS)
+            exact = [product for _, product in derivatives(_loss(in_double, batch), weights, directions)]
+            return min(_difference(in_double, layers, directions, batch, exact, step * size) for step in _STEPS)
     except (InputError, IndexError, TypeError, ValueError):  # bound to its precision, or to a number of samples
         return None
 
 
-def _difference(objective: Objective, weights: list, directions: list, batch: Batch, exact: list, step: float) -> float:
-    ahead, behind = (_moved_gradients(objective, weights, directions, batch, way * step) for way in (1, -1))
+def _difference(objective: Objective, layers: list, directions: list, batch: Batch, exact: list, step: float) -> float:
+    ahead, behind = (_moved_gradients(objective, layers, directions, batch, way * step) for way in (1, -1))
     slopes = [(a - b) / (2 * step) for a, b in zip(ahead, behind, strict=True)]
     return effect([Distance.of(found, slope) for found, slope in zip(exact, slopes, strict=True)])
 
 
-def _moved_gradients(objective: Objective, weights: list, directions: list, batch: Batch, step: float) -> list:
-    kept = [w.detach().clone() for w in weights]
-    try:
-        with torch.no_grad():
-            for w, direction in zip(weights, directions, strict=True):
-                w.add_(direction.tensor(w.dtype, step))
+def _moved_gradients(objective: Objective, layers: list, directions: list, batch: Batch, step: float) -> list:
+    weights = [layer.weight for layer in layers]
+    with contextlib.ExitStack() as stack:
+        for layer, direction in zip(layers, directions, strict=True):
+            stack.enter_context(moved(layer, direction.tensor(layer.weight.dtype, step)))
         found = gradients_of(_loss(objective, batch), weights)
-    finally:
-        with torch.no_grad():
-            for w, value in zip(weights, kept, strict=True):
-                w.copy_(value)
     return [torch.zeros_like(w) if g is None else g.to_dense() for w, g in zip(weights, found, strict=True)]
 
 

@@ -72,7 +72,7 @@ def double_backward_curvature(
             gradients = dict(zip(by_name, gradients_of(total / n, weights, create_graph=True), strict=True))
             found = behind_custom_functions(total, layers)
             require_twice_differentiable(gradients, found)
-            behind |= dict.fromkeys(found, batch)
+            behind = dict.fromkeys(found, batch) | behind  # each with the first micro-batch where it is so
             used |= {name for name, gradient in gradients.items() if gradient is not None}
             for name, parts in moves.items():
                 for k in range(len(sums[name])):

@@ -62,9 +62,9 @@ def finite_difference_curvature(
 def _from_losses(model, loss: Loss, batches: Batches, layer: WeightLayer, directions: Directions, step: float):
     here, found = _mean_loss(model, loss, batches), []
     for D in _matrices(layer, directions):
-        with _moved(layer, step * D):
+        with moved(layer, step * D):
             ahead = _mean_loss(model, loss, batches)
-        with _moved(layer, -step * D):
+        with moved(layer, -step * D):
             behind = _mean_loss(model, loss, batches)
         found.append((ahead - 2 * here + behind) / step**2)
     return torch.stack(found)
@@ -73,9 +73,9 @@ def _from_losses(model, loss: Loss, batches: Batches, layer: WeightLayer, direct
 def _from_gradients(model, loss: Loss, batches: Batches, layer: WeightLayer, directions: Directions, step: float):
     found = []
     for D in _matrices(layer, directions):
-        with _moved(layer, step * D):
+        with moved(layer, step * D):
             ahead = _slope(model, loss, batches, layer, D)
-        with _moved(layer, -step * D):
+        with moved(layer, -step * D):
             behind = _slope(model, loss, batches, layer, D)
         found.append((ahead - behind) / (2 * step))
     return torch.stack(found)
@@ -88,7 +88,16 @@ def _matrices(layer: WeightLayer, directions: Directions) -> torch.Tensor:
 
 
 @contextmanager
-def _moved(layer: WeightLayer, change: torch.Tensor) -> Generator[None]:
+def moved(layer: WeightLayer, change: torch.Tensor) -> Generator[None]:
+    """Change a layer's weight for a while.
+
+    Args:
+        layer: The layer.
+        change: What is added to the weight, of its shape.
+
+    Yields:
+        None.
+    """
     kept = layer.weight.detach().clone()
     try:
         with torch.no_grad():

@@ -5,11 +5,11 @@ of the user's own code. So on every micro-batch, before an engine's numbers coun
 
 1. The gradient, and the product of the Hessian with a random direction in all measured weights at once, are computed by
    double backpropagation through the user's own forward pass and loss, and through the recorded operations. They must
-   be equal layer by layer. Where second derivatives differ in anything, a random direction shows it with probability
-   one. On two samples of the micro-batch; on all of it if there are no more, or if the network does something
-   else with two samples than with all. Where weights are in float32, the user's own code runs in float64 on the first
-   micro-batch, unless that is small: then agreement to less than 0.2 % tells of the precision too. If they do not
-   agree so well, it runs again as it is, and only what differs then has failed.
+   be equal layer by layer, as random projections of them tell. Where second derivatives differ in anything, a random
+   direction of rank two shows it with probability one. On two samples of the micro-batch; on all of it if there are no
+   more, or if the network does something else with two samples than with all. Where weights are in float32, the user's
+   own code runs in float64 on the first micro-batch, unless that is small: then agreement to less than 0.2 % tells of
+   the precision too. If they do not agree so well, it runs again as it is, and only what differs then has failed.
 2. The forward engine, moving all those weights at once along that direction through its own rules, must give the same
    second derivative of the loss. (Not asked of a sweep, which uses no rules.)
 3. Gradient and quadratic form of the loss in the outputs must be what torch makes of the loss's value; and, for the

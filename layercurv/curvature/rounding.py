@@ -1,5 +1,6 @@
 """How much the precision of the weights loses: second derivatives against those in float64, on a sample or two."""
 
+import functools
 import logging
 import warnings
 from collections.abc import Collection
@@ -10,7 +11,7 @@ import torch.nn.functional as F
 from torch.overrides import TorchFunctionMode
 from typing_extensions import override
 
-from layercurv.curvature.batches import Batch
+from layercurv.curvature.batches import Batch, of_one_or_all
 from layercurv.curvature.layers import WeightLayer
 from layercurv.curvature.measuring import measuring
 from layercurv.curvature.objective import Objective
@@ -56,8 +57,7 @@ def rounding_effect(objective: Objective, layers: list[WeightLayer], batch: Batc
     Returns:
         The largest relative difference over layers; None where the network does not run in float64.
     """
-    firsts = [batch.take([0]), batch] if batch.n_samples > 1 else [batch]  # all where one alone is refused
-    return next((e for e in (_effect(objective, layers, first) for first in firsts) if e is not None), None)
+    return of_one_or_all(functools.partial(_effect, objective, layers), batch)
 
 
 def _effect(objective: Objective, layers: list[WeightLayer], batch: Batch) -> float | None:

@@ -143,13 +143,7 @@ def first_samples(raw: Any, count: int) -> Any:
         Its first samples; all of it, where its tensors do not tell how many it has, or lists hold them.
     """
     batch = as_batch(raw)
-    try:
-        n_samples = batch.n_samples
-    except InputError:
-        return raw
-    if batch.is_listed:
-        return raw
-    return batch.take(list(range(min(count, n_samples)))).raw
+    return batch.take(list(range(min(count, batch.n_samples)))).raw if batch.is_cuttable else raw
 
 
 def evenly_spread(directions: Directions, count: int) -> list[int]:

@@ -97,6 +97,25 @@ def test_a_backward_that_autograd_does_not_differentiate_is_told(function, dtype
         measured(function.apply, dtype)
 
 
+def picky(accepts):
+    def apply(x):
+        if not accepts(x):
+            raise ValueError("not this")
+        return Detached.apply(x)
+
+    return apply
+
+
+def test_all_samples_are_looked_at_where_one_alone_is_refused():
+    with pytest.warns(UserWarning, match=r"custom autograd.Function, .* off by"):
+        measured(picky(lambda x: len(x) > 1))
+
+
+def test_a_function_that_does_not_run_in_float64_is_told(caplog):
+    measured(picky(lambda x: x.dtype == torch.float32), torch.float32)
+    assert "nobody knows whether double backpropagation sees all" in caplog.text
+
+
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 def test_a_backward_that_is_right_is_measured_without_a_word(dtype):
     with warnings.catch_warnings():

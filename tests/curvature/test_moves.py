@@ -186,6 +186,18 @@ def test_precision_is_looked_at_on_all_samples_where_the_first_alone_is_refused(
         measure_imprecisely(lambda x: len(x) == 5)
 
 
+def test_precision_is_looked_at_where_only_the_loss_can_count_samples():
+    model = Imprecise(lambda x: True).eval()
+    batch = {"x": torch.randn(5, 4), "labels": torch.arange(5) % 3, "weights": torch.ones(3)}  # lengths 5, 5 and 3
+
+    def loss(network, b):
+        return nn.functional.cross_entropy(network(b["x"]), b["labels"], b["weights"])
+
+    given = {layer.name: Directions.random(layer, 1) for layer in weight_layers(model)}
+    with pytest.warns(UserWarning, match=r"float32 is off by about .*% from float64"):
+        directional_curvature(model, BatchLoss(loss, "mean", lambda b: len(b["x"])), [batch], given)
+
+
 def test_a_network_that_does_not_run_in_float64_is_told(caplog):
     with caplog.at_level(logging.WARNING, "layercurv"):
         measure_imprecisely(lambda x: x.dtype == torch.float32)

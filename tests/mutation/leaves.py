@@ -56,10 +56,18 @@ def change_values(
     rows = [row for row in rows if row.replication.variant is not None]
     names = {name for claim in claims for name in (*claim.records, *claim.reference)}
     names |= {name for row in rows for name in records.seeds_of(row.replication.variant)}
+    claims, rows = (_judged(subjects, records, report) for subjects in (claims, rows))
     work = functools.partial(_change_one, claims=claims, rows=rows, seed=seed, per_group=per_group, share=share)
     with multiprocessing.get_context("fork").Pool(workers, _remember, (folder, sorted(names))) as pool:
         for found in pool.imap_unordered(work, sorted(names), chunksize=1):
             report.merge(found)
+
+
+def _judged(subjects: list, records: SealedRecords, report: Report) -> list:
+    # Those that hold before anything is changed, by the reference: of the rest it cannot say what a change does.
+    holds = [_true(subject, records) for subject in subjects]
+    report.unjudged += [subject.id for subject, held in zip(subjects, holds, strict=True) if not held]
+    return [subject for subject, held in zip(subjects, holds, strict=True) if held]
 
 
 def _remember(folder: Path, names: list[str]) -> None:
