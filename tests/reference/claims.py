@@ -12,7 +12,9 @@ import jmespath
 import numpy as np
 from scipy import stats
 
-from tests.reference import noise, profile, validation
+from tests.reference import kronecker, noise, profile, tails, validation
+
+TIMES = {"%": 100, "points": 100, "percent": 1, "": 1}
 
 
 def claim_is_true(claim, documents: list, others: list) -> bool:
@@ -23,22 +25,21 @@ def claim_is_true(claim, documents: list, others: list) -> bool:
             per_record = [[reduce(values, claim.within)] for values in per_record]
         found = [value for values in per_record for value in values]
         if claim.draws is not None:
-            return _holds(claim, _forecast(claim, documents, others, found) * (100 if claim.unit else 1))
+            return _holds(claim, _forecast(claim, documents, others, found) * TIMES[claim.unit])
         if claim.reference:
             rest = [reduce(_values(claim.select, claim.quantity, document), claim.within) for document in others]
+            if claim.reduce.startswith("paired_difference_"):
+                _check_pairs(claim, documents, others)
             return _holds(claim, _compared(claim, found, rest))
         value = reduce(found, claim.reduce)
     except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, np.linalg.LinAlgError):
         return False
-    return _holds(claim, value * (100 if claim.unit else 1))
+    return _holds(claim, value * TIMES[claim.unit])
 
 
 def _forecast(claim, documents: list, others: list, found: list[float]) -> float:
-    draws = []
-    for measured, predicted in zip(documents, others, strict=True):
-        if jmespath.search(claim.paired_on, measured) != jmespath.search(claim.paired_on, predicted):
-            raise ValueError("another network")
-        draws += jmespath.search(claim.draws, predicted)
+    _check_pairs(claim, documents, others)
+    draws = [draw for predicted in others for draw in jmespath.search(claim.draws, predicted)]
     means = [reduce(values, "mean") for values in draws]
     errors = [mean - value for mean, value in zip(means, found, strict=True)]
     reduce(found, "count")
@@ -54,13 +55,21 @@ def _forecast(claim, documents: list, others: list, found: list[float]) -> float
     return float(sum(held)) / len(held)
 
 
+def _check_pairs(claim, documents: list, others: list) -> None:
+    for one, other in zip(documents, others, strict=True):
+        if jmespath.search(claim.paired_on, one) != jmespath.search(claim.paired_on, other):
+            raise ValueError("not a pair")
+
+
 def _compared(claim, first: list[float], second: list[float]) -> float:
-    percent = 100 if claim.unit else 1
+    percent = TIMES[claim.unit]
     if claim.reduce == "mean_difference":
         return (statistics.fmean(first) - statistics.fmean(second)) * percent
-    if claim.reduce.startswith("mean_difference_"):
-        interval = stats.ttest_ind(first, second, equal_var=False).confidence_interval(0.95)
-        return getattr(interval, claim.reduce.removeprefix("mean_difference_")) * percent
+    if claim.reduce.endswith(("_low", "_high")):
+        how, _, end = claim.reduce.rpartition("_")
+        paired = how == "paired_difference"
+        test = stats.ttest_rel(first, second) if paired else stats.ttest_ind(first, second, equal_var=False)
+        return float(getattr(test.confidence_interval(0.95), end)) * percent
     margin = float(claim.margin) / percent
     tests = ((margin, "greater"), (-margin, "less"))
     return max(
@@ -226,12 +235,11 @@ def _spectrum_quantity(name: str, record: dict) -> float:
 
 
 def quantity(name: str, layer: dict) -> float:
-    if noise.names([name]):
-        return noise.quantity(name, layer)
-    if validation.names([name]):
-        return validation.quantity(name, layer)
-    if profile.names([name]):
-        return profile.quantity(name, layer)
+    for family in (noise, validation, profile, kronecker, tails):
+        if family.names([name]):
+            return family.quantity(name, layer)
+    if name == "processor_s_to_60_percent":
+        return _processor_s(layer, 0.6)
     if name.startswith(("held_out_", "half_difference_")):
         return _halves_quantity(name, _fits(layer["a"]), _fits(layer["b"]))
     if name == "half_share_left":
@@ -257,6 +265,11 @@ def quantity(name: str, layer: dict) -> float:
         ratios = (errors[keep] / h[keep]).tolist()
         return max(ratios) if name.startswith("largest") else statistics.median(ratios)
     return _slope_quantity(name, layer, fits)
+
+
+def _processor_s(record: dict, accuracy: float) -> float:
+    epochs = zip(record["measurements"]["training"]["history"], record["provenance"]["epoch_processor_s"], strict=True)
+    return min(seconds for epoch, seconds in epochs if epoch["test_accuracy"] >= accuracy)
 
 
 def _share_left(first: dict, slopes: list[float]) -> float:

@@ -5,15 +5,15 @@ import statistics
 
 import numpy as np
 
-PUBLISHED = {
-    "conv": (1.97 + 2.17 + 1.94 + 2.10) / 4,
-    "linear": 2.18,
-    "query": 1.43,
-    "o_proj": 1.17,
-    "up_proj": 0.84,
-    "down": 1.15,
-    "fc": (0.90 + 2.83 + 4.53) / 3,
+_ATTENTION, _UP, _DOWN, _HEAD = 1.43, 0.84, 1.15, (0.90 + 2.83 + 4.53) / 3
+PUBLISHED = {  # by the end of a layer's name
+    **dict.fromkeys(("q_proj", "k_proj", "v_proj", "query", "key", "value", "attn.c_attn"), _ATTENTION),
+    **dict.fromkeys(("o_proj", "attention.output.dense", "attn.c_proj"), 1.17),
+    **dict.fromkeys(("gate_proj", "up_proj", "fc1", "c_fc"), _UP),
+    **dict.fromkeys(("down", "down_proj", "fc2", "mlp.c_proj"), _DOWN),
+    **dict.fromkeys(("fc", "lm_head", "classifier"), _HEAD),
 }
+OF_KIND = {"conv": (1.97 + 2.17 + 1.94 + 2.10) / 4, "linear": 2.18}  # of all others
 _NAMES = ("ggn_share", "mean_of_draws", "crossover_batch", "stored_noise_difference")
 _STARTS = (
     "sampled_",
@@ -63,8 +63,13 @@ def quantity(name: str, item: dict) -> float:
     if name == "sampled_alpha_minus_2":
         return terms["alpha"] - 2
     if name == "sampled_alpha_minus_published":
-        return terms["alpha"] - PUBLISHED[item["kind"] if item["kind"] == "conv" else item["name"].rpartition(".")[2]]
+        return terms["alpha"] - _published(item)
     return terms[name.rpartition("_")[2]]
+
+
+def _published(layer: dict) -> float:
+    ends = (value for end, value in PUBLISHED.items() if f".{layer['name']}".endswith(f".{end}"))
+    return OF_KIND["conv"] if layer["kind"] == "conv" else next(ends, OF_KIND["linear"])
 
 
 def _survival(found: dict, step: str) -> float:
