@@ -6,6 +6,8 @@ import re
 import pytest
 
 from claimgate.claim import Status, Verdict
+from claimgate.command import COMMANDS
+from claimgate.command import main as package_main
 from claimgate.coverage import Coverage, tell_numerals
 from claimgate.load import load_claims
 from claimgate.published.load import load_rows
@@ -211,3 +213,12 @@ def test_whole_help(capsys, monkeypatch, command):
         main([*command, "--help"])
     assert stop.value.code == 0
     assert_golden(f"help{'_'.join(('', *command))}.txt", re.sub(r"[ \n]+", " ", capsys.readouterr().out))
+
+
+def test_whole_help_of_the_package(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")
+    for command in ((), *((name,) for name in COMMANDS)):
+        with pytest.raises(SystemExit) as stop:
+            package_main([*command, "--help"])
+        assert stop.value.code == 0
+    assert_golden("help_claimgate.txt", re.sub(r"[ \n]+", " ", capsys.readouterr().out).replace(" usage:", "\nusage:"))
