@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -58,6 +59,16 @@ def _text(old: str, new: str) -> Callable[[Path, Path], None]:
     return change
 
 
+def _pattern(old: str, new: str) -> Callable[[Path, Path], None]:
+    # where what stands there is measured anew from time to time
+    def change(_: Path, path: Path) -> None:
+        text, n_changed = re.subn(old, new, path.read_text(encoding="utf-8"), count=1)
+        assert n_changed, (path, old)
+        path.write_text(text, encoding="utf-8")
+
+    return change
+
+
 def _resealed(change: Callable[[dict], None]) -> Callable[[Path, Path], None]:
     def forge(house: Path, path: Path) -> None:
         record = json.loads(path.read_text())
@@ -78,7 +89,7 @@ def _with_number(text: str) -> Callable[[Path, Path], None]:
 
 
 ATTACKS = {
-    "57 times to 957 times": ("README.md", _text("takes 57 times", "takes 957 times")),
+    "a ratio of speeds with a nine before it": ("README.md", _pattern(r"(?<=takes )(?=\d+ times)", "9")),
     "README turned round": ("README.md", _text("Sampling noise", "Nothing but signal")),
     "EXPERIMENTS changed": ("EXPERIMENTS.md", _text("peak rate 0.1", "peak rate 0.3")),
     "report's text": ("layercurv/page/page.html", _text("measured exactly", "estimated")),
