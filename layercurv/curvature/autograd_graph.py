@@ -1,4 +1,7 @@
-"""What autograd's own graph tells of a network: where custom functions stand in the way of gradients."""
+"""What autograd's own graph tells of a network: where custom functions and hooks stand in the way of gradients."""
+
+import contextlib
+from collections.abc import Generator
 
 import torch
 from torch.autograd.function import BackwardCFunction
@@ -25,9 +28,45 @@ def weights_behind_custom_functions(output: torch.Tensor) -> dict[torch.Tensor, 
             is_custom = isinstance(node, BackwardCFunction)
             what = f"{type(node).__name__}, a custom autograd.Function" if is_custom else "torch's weight normalisation"
             reason = f"its gradient passes through {what}"
-            leaves = (getattr(behind, "variable", None) for behind in _nodes(node))
-            found |= {leaf: reason for leaf in leaves if leaf is not None}
+            found |= dict.fromkeys(_leaves(node), reason)
     return found
+
+
+@contextlib.contextmanager
+def hooked_tensors() -> Generator[list[torch.Tensor]]:
+    """Note the tensors that are given a hook on their gradient inside the block, which autograd's graph does not show.
+
+    Yields:
+        The tensors so far.
+    """
+    found: list[torch.Tensor] = []
+    register = torch.Tensor.register_hook
+
+    def noted(tensor: torch.Tensor, hook):
+        found.append(tensor)
+        return register(tensor, hook)
+
+    torch.Tensor.register_hook = noted
+    try:
+        yield found
+    finally:
+        torch.Tensor.register_hook = register
+
+
+def weights_behind_hooks(output: torch.Tensor, hooked: list[torch.Tensor]) -> dict[torch.Tensor, str]:
+    """Find the weights whose gradients a hook may change.
+
+    Args:
+        output: A network's output, or a loss.
+        hooked: What `hooked_tensors` noted while it was computed.
+
+    Returns:
+        Weight to reason; those with a hook of their own are among them.
+    """
+    starts = {tensor.grad_fn for tensor in hooked} - {None}
+    found = {leaf for start in starts for leaf in _leaves(start)}
+    found |= {leaf for leaf in _leaves(output.grad_fn) if leaf._backward_hooks}
+    return dict.fromkeys(found, "a hook changes its gradient")
 
 
 def is_once_differentiable(gradient: torch.Tensor) -> bool:
@@ -43,6 +82,11 @@ def is_once_differentiable(gradient: torch.Tensor) -> bool:
         Whether any is marked `once_differentiable`.
     """
     return any(node.name() == "torch::autograd::Error" for node in _nodes(gradient.grad_fn))
+
+
+def _leaves(start) -> set[torch.Tensor]:
+    leaves = (getattr(node, "variable", None) for node in _nodes(start))
+    return {leaf for leaf in leaves if leaf is not None}
 
 
 def _nodes(start) -> set:

@@ -146,7 +146,7 @@ class GaussNewtonProducts(CurvatureProducts):
     def _require_seen(self, objective: Objective, batch: Batch) -> None:
         outputs, _ = self._outputs(objective, batch)
         weights: Tensors = [layer.weight for layer in self._layers]
-        if not (behind := behind_custom_functions(outputs.sum(), self._layers)):
+        if not (behind := behind_custom_functions(outputs.sum(), self._layers, [])):
             return
         push = _Jacobian(outputs, weights)
         u, *v = (

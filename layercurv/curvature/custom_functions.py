@@ -1,7 +1,8 @@
 """Second derivatives through an `autograd.Function` written in Python: seen by autograd only as far as its backward is.
 
 Where that backward works in numpy, detaches something, or uses what the forward pass kept beside its inputs and
-outputs, autograd takes a part of the second derivative for zero, without a word. Differences of the gradient see it.
+outputs, autograd takes a part of the second derivative for zero, without a word. Where a hook changes gradients, it is
+called twice. Differences of the gradient see both.
 """
 
 import contextlib
@@ -12,7 +13,12 @@ import warnings
 import torch
 from torch import nn
 
-from layercurv.curvature.autograd_graph import is_once_differentiable, weights_behind_custom_functions
+from layercurv.curvature.autograd_graph import (
+    hooked_tensors,
+    is_once_differentiable,
+    weights_behind_custom_functions,
+    weights_behind_hooks,
+)
 from layercurv.curvature.batches import Batch, of_one_or_all
 from layercurv.curvature.directions import gradients_of
 from layercurv.curvature.finite_difference import moved
@@ -30,17 +36,20 @@ _WORTH_A_WARNING = 0.01
 _STEPS = 1e-4, 1e-5  # relative to a weight's size; a kink between two points is not between all four
 
 
-def behind_custom_functions(total: torch.Tensor, layers: list[WeightLayer]) -> dict[str, str]:
-    """Find the layers whose gradients pass through a custom function.
+def behind_custom_functions(
+    total: torch.Tensor, layers: list[WeightLayer], hooked: list[torch.Tensor]
+) -> dict[str, str]:
+    """Find the layers whose gradients pass through a custom function, or may be changed by a hook.
 
     Args:
         total: The loss.
         layers: The layers.
+        hooked: What was given a hook while the loss was computed.
 
     Returns:
         Layer name to reason.
     """
-    found = weights_behind_custom_functions(total)
+    found = weights_behind_hooks(total, hooked) | weights_behind_custom_functions(total)
     return {layer.name: found[layer.weight] for layer in layers if layer.weight in found}
 
 
@@ -77,8 +86,9 @@ def require_seen(model: nn.Module, loss: Loss, layers: list[WeightLayer], batch:
     """
     with measuring(model, layers) as cast_to:
         objective = Objective(model, loss, cast_to)
-        total = _loss(objective, batch)
-        if behind := behind_custom_functions(total, layers):
+        with hooked_tensors() as hooked:
+            total = _loss(objective, batch)
+        if behind := behind_custom_functions(total, layers, hooked):
             gradients = gradients_of(total, [layer.weight for layer in layers], create_graph=True)
             names = [layer.name for layer in layers]
             require_twice_differentiable(dict(zip(names, gradients, strict=True)), behind)
@@ -99,17 +109,18 @@ def warn_if_unseen(objective: Objective, layers: list[WeightLayer], batch: Batch
     found = of_one_or_all(functools.partial(_effect, objective, layers), batch)
     if found is None:
         _LOG.warning(
-            "layers %s: their gradients pass through a custom autograd.Function, and the network does not run in "
-            "float64: nobody knows whether double backpropagation sees all of their second derivatives",
+            "layers %s: their gradients pass through a custom autograd.Function or a hook, and the network does not "
+            "run in float64: nobody knows whether double backpropagation sees all of their second derivatives",
             ", ".join(layer.name for layer in layers),
         )
     elif found > _WORTH_A_WARNING:
         names, size = ", ".join(layer.name for layer in layers), f"{found:.1%}" if found < 1 else "100% or more"
         warnings.warn(
-            f"layers {names}: their gradients pass through a custom autograd.Function, or torch's weight norm, and "
-            f"double backpropagation is off by {size} from differences of the gradient on the first sample: its "
-            "backward is not the derivative of its forward (straight-through, reversal), or not differentiable itself "
-            "(numpy, detach, what forward kept beside its inputs and outputs; the norm, in weight norm)",
+            f"layers {names}: their gradients pass through a custom autograd.Function, a hook, or torch's weight norm, "
+            f"and double backpropagation is off by {size} from differences of the gradient on the first sample: its "
+            "backward is not the derivative of its forward (straight-through, reversal, a hook that scales), or not "
+            "differentiable itself (numpy, detach, what forward kept beside its inputs and outputs; the norm, in "
+            "weight norm)",
             stacklevel=3,
         )
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
+from layercurv.curvature.autograd_graph import hooked_tensors
 from layercurv.curvature.batches import as_batches
 from layercurv.curvature.custom_functions import (
     behind_custom_functions,
@@ -66,11 +67,12 @@ def double_backward_curvature(
         objective, weights = Objective(model, as_loss(loss), cast_to), [layer.weight for layer in layers]
         for batch in map(objective.prepared, as_batches(batches)):
             random_numbers = RandomNumbers()
-            total, n = objective.counted_loss(batch)
+            with hooked_tensors() as hooked:
+                total, n = objective.counted_loss(batch)
             objective.require_deterministic(batch, total, random_numbers.were_drawn())
             # Of the mean: that is what a hook that cuts gradients off sees of the user's own loss.
             gradients = dict(zip(by_name, gradients_of(total / n, weights, create_graph=True), strict=True))
-            found = behind_custom_functions(total, layers)
+            found = behind_custom_functions(total, layers, hooked)
             require_twice_differentiable(gradients, found)
             behind = dict.fromkeys(found, batch) | behind  # each with the first micro-batch where it is so
             used |= {name for name, gradient in gradients.items() if gradient is not None}

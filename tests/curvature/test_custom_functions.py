@@ -136,3 +136,51 @@ def test_a_spectrum_tells_too():
         curvature_matrix(Net(Detached.apply).double().eval(), nn.CrossEntropyLoss(), batches, "hessian", "*.weight")
     with pytest.raises(InputError, match="once_differentiable"):
         curvature_matrix(Net(Once.apply).double().eval(), nn.CrossEntropyLoss(), batches, "hessian")
+
+
+def hooked(hook, where):
+    """A network whose gradient of a hidden value, or of a weight, goes through a hook."""
+
+    class Hooked(Net):
+        def forward(self, x):
+            hidden = torch.tanh(self.a(x))
+            if where == "hidden" and hidden.requires_grad:
+                hidden.register_hook(hook)
+            return self.head(hidden)
+
+    model = Hooked(None)
+    if where == "weight":
+        model.a.weight.register_hook(hook)
+    return model.double().eval()
+
+
+def curvatures_of(model, engine):
+    x = torch.randn(8, 3, generator=torch.Generator().manual_seed(8)).double()
+    batches = [(x, torch.arange(8) % 2)]
+    directions = gradient_directions(model, nn.CrossEntropyLoss(), batches, weight_layers(model), 2)
+    return directional_curvature(model, nn.CrossEntropyLoss(), batches, directions, engine)
+
+
+@pytest.mark.parametrize("engine", ["auto", "double_backward"])
+@pytest.mark.parametrize("where", ["hidden", "weight"])
+@pytest.mark.parametrize("hook", [lambda g: 2 * g, lambda g: g.detach() ** 3])
+def test_a_hook_that_changes_gradients_is_told_with_its_size(hook, where, engine):
+    with pytest.warns(UserWarning, match=r"^layers a: their gradients pass through .* a hook, .* off by"):
+        curvatures_of(hooked(hook, where), engine)
+
+
+@pytest.mark.parametrize("engine", ["auto", "double_backward"])
+@pytest.mark.parametrize("where", ["hidden", "weight"])
+def test_a_hook_that_only_looks_changes_nothing_and_is_no_warning(where, engine, recwarn):
+    seen = []
+    found = curvatures_of(hooked(seen.append, where), engine)
+    assert seen and not recwarn.list and torch.Tensor.register_hook.__name__ == "register_hook"
+    plain = curvatures_of(hooked(None, "nowhere"), "double_backward")
+    for name, curvature in plain.items():
+        torch.testing.assert_close(found[name].curvatures, curvature.curvatures, rtol=1e-9, atol=1e-12)
+
+
+def test_the_hessian_of_a_network_with_a_hook_is_told_too():
+    model, batch = hooked(lambda g: 2 * g, "hidden"), (torch.ones(2, 3).double(), torch.tensor([0, 1]))
+    with pytest.warns(UserWarning, match=r"a hook, .* off by"):
+        curvature_matrix(model, nn.CrossEntropyLoss(), [batch], "hessian", ["a.weight"])
