@@ -158,8 +158,25 @@ def test_explain_shows_every_step(paper, capsys):
     ):
         assert part in told
     assert main(["explain", "accuracy.our"]) == 2 and "near: accuracy.ours" in capsys.readouterr().err
+    assert main(["explain", "accuracy"]) == 2
+    assert "near: accuracy.ours, accuracy.baseline" in capsys.readouterr().err
     paper.change("results/accuracy.csv", "0.912", "0.999")
     assert main(["explain", "accuracy.ours"]) == 1 and "NOT SEALED" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("n", "end"), [(5, "4.0, 4.5\n"), (6, "4.5, 5.0\n"), (7, "4.5, 5.0, ... (7 in all)\n")])
+def test_explain_shows_the_first_values_and_how_many_there_are(paper, capsys, n, end):
+    paper.write("results/many.json", json.dumps([2.5 + i / 2 for i in range(n)]))
+    paper.claim("many.json", "@", "4", "mean")
+    capsys.readouterr()
+    paper.explained()
+    assert end in capsys.readouterr().out
+
+
+def test_explain_says_why_a_record_cannot_be_read(paper, capsys):
+    paper.write("results/accuracy.csv", "method,seed\nours\n")
+    assert main(["explain", "accuracy.ours"]) == 2
+    assert "cannot be read: " in capsys.readouterr().out
 
 
 def test_reports_are_documents_of_their_kind(paper, capsys):

@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from claimgate import record_formats
+from claimgate import array_files, record_formats
 from claimgate.bulk_schema import is_finite
 from claimgate.errors import InputError
 from claimgate.manifest import freeze
@@ -235,4 +235,36 @@ def test_a_parquet_file_that_unpacks_beyond_the_limit_is_refused(n_rows):
     parquet.write_table(pa.table({"x": texts}), stream)
     assert len(stream.getvalue()) < 3 * 2**20
     with pytest.raises(InputError, match="unpacked"):
+        parse_record(stream.getvalue(), "a.parquet")
+
+
+def archive(**arrays) -> bytes:
+    stream = io.BytesIO()
+    np.savez(stream, **arrays)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(("sizes", "fits"), [((5, 5), True), ((6, 5), False), ((5, 1, 5), False), ((4, 4, 2), True)])
+def test_the_arrays_of_an_archive_are_counted_together(sizes, fits, monkeypatch):
+    monkeypatch.setattr(array_files, "MAX_VALUES", 10)
+    content = archive(**{f"a{i}": np.zeros(n) for i, n in enumerate(sizes)})
+    if fits:
+        assert [len(found["values"]) for found in parse_record(content, "a.npz").values()] == list(sizes)
+    else:
+        with pytest.raises(InputError, match=r"^a\.npz, a\d: expected"):
+            parse_record(content, "a.npz")
+
+
+def test_a_damaged_archive_is_named():
+    with pytest.raises(InputError, match=r"^a\.npz"):
+        parse_record(archive(a=np.zeros(3))[:-30], "a.npz")
+
+
+def test_lists_of_texts_that_are_kept_once_are_refused():
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    texts = pyarrow.array(["a", "b"]).dictionary_encode()
+    lists = pyarrow.ListArray.from_arrays([0, 1, 2], texts)
+    stream = io.BytesIO()
+    parquet.write_table(pyarrow.table({"x": lists}), stream)
+    with pytest.raises(InputError, match="expected lists of plain values"):
         parse_record(stream.getvalue(), "a.parquet")

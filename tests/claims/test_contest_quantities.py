@@ -18,3 +18,10 @@ def test_the_first_epoch_that_reaches_the_accuracy_counts():
     assert seconds_to(record([0.2, 0.6, 0.5, 0.7])) == pytest.approx(20)
     assert seconds_to(record([0.7])) == pytest.approx(10)
     assert math.isnan(seconds_to(record([0.59, 0.599])))
+
+
+def test_an_epoch_without_its_time_is_no_time():
+    torn = record([0.2, 0.3, 0.7])
+    torn["provenance"]["epoch_processor_s"].pop()
+    with pytest.raises(ValueError, match="shorter"):
+        QUANTITIES["processor_s_to_60_percent"](torn)

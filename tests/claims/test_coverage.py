@@ -173,16 +173,31 @@ def test_the_compiled_document_is_what_is_checked(compiled, plain, marked, code)
     assert main(compiled(plain, marked)) == code
 
 
-def test_the_command_looks_where_the_build_puts_things(tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    """A built paper that prints one number, 2, where the commands look for it."""
     for folder, name, text in (("paper", "layercurv", "2"), ("build", "marked", "⟦2⟧"), ("claims", "numerals", "")):
         (tmp_path / folder).mkdir()
         ending, content = ("toml", b"") if folder == "claims" else ("pdf", pdf_of(text))
         (tmp_path / folder / f"{name}.{ending}").write_bytes(content)
-    (tmp_path / "claims" / "test.toml").write_text(claim_text(stated="2", records=["alpha_map/net_seed0.small.json"]))
+    state(tmp_path, "2")
     monkeypatch.setattr("layercurv.files.ROOT", tmp_path)
+    return tmp_path
+
+
+def state(checkout, stated: str) -> None:
+    records = ["alpha_map/net_seed0.small.json"]
+    (checkout / "claims" / "test.toml").write_text(claim_text(stated=stated, records=records))
+
+
+def accept_all(checkout) -> None:
+    for name, lines in (written_lines(checkout, project().locked) | made_lines(checkout, project().locked)).items():
+        accept_lines(checkout / "claims", name, lines)
+
+
+def test_the_command_looks_where_the_build_puts_things(checkout, capsys):
     assert main(["coverage"]) == 2, "no sentence was accepted"
-    for name, lines in (written_lines(tmp_path, project().locked) | made_lines(tmp_path, project().locked)).items():
-        accept_lines(tmp_path / "claims", name, lines)
+    accept_all(checkout)
     assert main(["coverage"]) == 0
     out = capsys.readouterr().out
     assert "1 bound to claims, 0 to audited rows, 0 waived" in " ".join(out.split()) and out.endswith(
@@ -190,18 +205,11 @@ def test_the_command_looks_where_the_build_puts_things(tmp_path, monkeypatch, ca
     )
 
 
-def test_the_command_tells_a_claim_of_the_source_that_is_not_printed(tmp_path, monkeypatch, capsys):
-    for folder, name, text in (("paper", "layercurv", "2"), ("build", "marked", "⟦2⟧"), ("claims", "numerals", "")):
-        (tmp_path / folder).mkdir()
-        ending, content = ("toml", b"") if folder == "claims" else ("pdf", pdf_of(text))
-        (tmp_path / folder / f"{name}.{ending}").write_bytes(content)
-    (tmp_path / "claims" / "test.toml").write_text(claim_text(stated="2", records=["alpha_map/net_seed0.small.json"]))
-    monkeypatch.setattr("layercurv.files.ROOT", tmp_path)
+def test_the_command_tells_a_claim_of_the_source_that_is_not_printed(checkout, capsys):
     for text, code in (('It is #claim("test.median_alpha").', 0), ('#let unused = [#claim("test.median_alpha")]\n', 1)):
-        source = tmp_path / "paper" / "main.typ"
+        source = checkout / "paper" / "main.typ"
         source.write_text((source.read_text() if source.is_file() else "") + text + "\n\n")
-        for name, lines in (written_lines(tmp_path, project().locked) | made_lines(tmp_path, project().locked)).items():
-            accept_lines(tmp_path / "claims", name, lines)
+        accept_all(checkout)
         assert main(["coverage"]) == code
     assert "test.median_alpha: 2 in the source, 1 in the document" in " ".join(capsys.readouterr().out.split())
 
@@ -250,3 +258,21 @@ def test_a_figure_or_a_page_break_may_stand_elsewhere_with_marks(moved):
 def test_neighbours_that_changed_places_are_told(start):
     swapped = with_moved(start, start + 1, start + 2)
     assert swapped != TEXT and "in another order" in coverage._differing(TEXT, swapped)
+
+
+def test_what_is_marked_as_a_claim_is_what_a_claim_states(tmp_path, compiled):
+    compiled("alpha is 2.17", "alpha is ⟦2.17⟧")
+    pdfs = tmp_path / "paper.pdf", tmp_path / "marked.pdf"
+    assert not measure_coverage(*pdfs, tmp_path, {"2.17", "9.1"}).objections
+    (told,) = measure_coverage(*pdfs, tmp_path, {"2.18", "9.1"}).objections
+    assert "2.17" in told
+
+
+def test_the_command_knows_what_the_claims_state(checkout, capsys):
+    accept_all(checkout)
+    assert main(["coverage"]) == 0
+    state(checkout, "3")
+    accept_all(checkout)
+    capsys.readouterr()
+    assert main(["coverage"]) == 1
+    assert "2" in capsys.readouterr().out

@@ -88,6 +88,21 @@ def test_a_claim_finds_nothing_that_its_expression_builds(expression):
         require_measured(expression)
 
 
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "[loss, seed, `2.5`]",
+        "length([[seed, loss]][0])",
+        "[seed, loss] | length(@)",
+        "length(min_by([[seed, loss]], &[0]))",
+        "length(max_by([[seed, loss]], &[0]))",
+    ],
+)
+def test_nor_what_it_builds_within_what_it_builds(expression):
+    with pytest.raises(InputError, match=r"^select "):
+        require_measured(expression)
+
+
 @pytest.mark.parametrize("expression", ["[seed, loss]", "rows[:3]", "rows[].[seed, loss][]", "to_array(loss)"])
 def test_what_an_expression_builds_is_not_counted_by_its_claim_either(expression):
     with pytest.raises(InputError, match=r"^select "):
@@ -112,6 +127,9 @@ def test_what_an_expression_builds_is_not_counted_by_its_claim_either(expression
         "{layers: layers[?kind == 'conv']}",
         "rows[?contains(['a', 'b'], name) && length([name, kind]) == `2`].loss",
         "max_by(rows, &loss).epoch",
+        "length(max_by(rows, &loss).steps)",
+        "length(min_by(rows, &loss).steps)",
+        "map(&((!is_null && `1`) || `0`), rows)",
     ],
 )
 def test_what_a_record_lists_is_counted_and_its_places_are_named(expression):
@@ -157,5 +175,5 @@ def test_a_comparison_that_is_told_takes_no_value_that_is_absent():
 
 @pytest.mark.parametrize("expression", ["length(@)", "length(keys(@))", "length(values(@))", "length(*)", "*[]"])
 def test_how_a_format_is_laid_out_is_nothing_that_a_record_holds(expression):
-    with pytest.raises(NotEvaluable, match="how its format is laid out"):
+    with pytest.raises(NotEvaluable, match=r"holds: (rows, columns|columns, rows) are how its format is laid out"):
         select(expression, parse_record(b"x,y\n1,2\n", "a.csv"), "a.csv")
