@@ -150,8 +150,10 @@ def _run(command: list[str], folder: Path, work: Path) -> None:
     environment = os.environ | {"openout_any": "a", "SOURCE_DATE_EPOCH": "1767225600", "max_print_line": "1000"}
     try:
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=_LIMIT)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise InputError(f"{command[-1]}: {command[0]} did not finish: {shown(str(error), 200)}") from error
+    except subprocess.TimeoutExpired as error:
+        raise InputError(f"{command[-1]}: {command[0]} did not finish in {_LIMIT} s; see {work}") from error
+    except OSError as error:
+        raise InputError(f"{command[-1]}: {command[0]} cannot be run: {shown(str(error), 200)}") from error
     if done.returncode:
         told = (done.stdout + done.stderr).decode("utf-8", "replace")
         lines = [line for line in told.splitlines() if line.startswith("!") or "error" in line.lower()]
